@@ -1,0 +1,70 @@
+"""Package metadata. Tool settings (ruff, mypy, pytest) are in pyproject.toml."""
+
+import pathlib
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+
+# TFDS imports mlcroissant, apache_beam and importlib_resources without declaring them: without
+# these three the `tfds` command dies at import (tensorflow/datasets#11212).
+TFDS_FORGETS = ["mlcroissant>=1.0.17", "apache-beam>=2.71", "importlib_resources>=6.4"]
+
+# `tfds.testing.DatasetBuilderTestCase`, the base of `seg_datasets.testing`, imports dill and pytest.
+TESTING = ["dill>=0.3.8", "pytest>=8.0"]
+
+setuptools.setup(
+    name="seg_datasets",
+    version="0.1.0",
+    description="From a folder of images and masks to a dataset version a company can trust, "
+    "and a segmentation model trained on it.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=[
+        *setuptools.find_packages(include=["seg_datasets", "seg_datasets.*"]),
+        *setuptools.find_packages(include=["recipes", "recipes.*"]),
+        "seg_datasets.checksums",
+    ],
+    # The ledger lies at the top of the checkout, where reviewers see it change, and travels in the
+    # wheel as a folder of the package.
+    package_dir={"seg_datasets.checksums": "checksums"},
+    package_data={
+        "seg_datasets": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt", "py.typed"],
+        "seg_datasets.checksums": ["*.json", "*.tsv", "*.md"],
+    },
+    install_requires=[
+        "absl-py>=2.1",
+        "keras>=3.10",
+        "numpy>=1.26",
+        "pillow>=11.0",
+        "tensorflow>=2.20",
+        "tensorflow-datasets>=4.9.9",
+        "tqdm>=4.66",
+        *TFDS_FORGETS,
+    ],
+    extras_require={
+        # rasterio 1.5 needs Python 3.12.
+        "geo": ["rasterio>=1.4"],
+        "dicom": ["pydicom>=3.0"],
+        "array_record": ["array_record>=0.7"],
+        "testing": TESTING,
+        "dev": [
+            *TESTING,
+            "array_record>=0.7",
+            "build>=1.2",
+            "hypothesis>=6.100",
+            "mypy>=1.14",
+            "pytest-xdist>=3.6",
+            "ruff>=0.9",
+            "scipy>=1.14",
+            "types-tqdm",
+        ],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)
