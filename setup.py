@@ -42,6 +42,7 @@ setuptools.setup(
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",
         "tqdm>=4.66",
+        "wrapt>=1.16",
         *TFDS_FORGETS,
     ],
     extras_require={

@@ -1,0 +1,37 @@
+"""seg_datasets: from a folder of images and masks to a dataset version that is a promise.
+
+`import seg_datasets` makes the datasets of this project known to TFDS: afterwards
+`tfds.load("aerial")` works. It imports neither TensorFlow nor TFDS; both come when they are used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seg_datasets import registration
+from seg_datasets.core import sources, splits
+from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
+
+if TYPE_CHECKING:
+    from seg_datasets.core.builder import SegmentationBuilder
+
+__all__ = [
+    "ClassTable",
+    "DeclarationError",
+    "SegmentationBuilder",
+    "Threshold",
+    "sources",
+    "splits",
+]
+
+__version__ = "0.1.0"
+
+registration.announce()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SegmentationBuilder":
+        from seg_datasets.core.builder import SegmentationBuilder
+
+        return SegmentationBuilder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

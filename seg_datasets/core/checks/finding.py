@@ -1,0 +1,70 @@
+"""Finding: one thing that is wrong, where, and what to do; and the refusal made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections import defaultdict
+from collections.abc import Sequence
+
+_SHOWN = 5  # findings of one code in a message
+
+
+class Severity(enum.Enum):
+    """Errors stop a build before anything is written; warnings go into its metadata."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, where, and what to do."""
+
+    code: str
+    name: str
+    severity: Severity
+    where: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+class RefusedError(Exception):
+    """The raw data is refused; nothing was written.
+
+    Attributes:
+      findings: all that was found, warnings included.
+    """
+
+    def __init__(self, findings: Sequence[Finding], raw: object):
+        self.findings = tuple(findings)
+        errors = [f for f in findings if f.severity is Severity.ERROR]
+        super().__init__(
+            f"{raw} is refused: {len(errors)} error{'s' * (len(errors) != 1)} in "
+            f"{len({f.code for f in errors})} kind{'s' * (len({f.code for f in errors}) != 1)}. "
+            f"Nothing was written.\n{describe(errors)}\n\nEach code is explained in docs/checks.md. "
+            "What is known and meant can be let through with a reason, which the version then "
+            'carries: ACCEPT = {"' + (errors[0].code if errors else "SD…") + '": "why"} in the '
+            "dataset folder."
+        )
+
+
+def describe(findings: Sequence[Finding], *, most: int = _SHOWN) -> str:
+    """Findings grouped by code, with a few examples of each."""
+    by_code: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_code[finding.code].append(finding)
+    lines = []
+    for code, group in by_code.items():
+        lines.append(
+            f"\n{code} {group[0].name}: {len(group)} {group[0].severity.value}"
+            + "s" * (len(group) != 1)
+        )
+        lines += [f"  {finding}" for finding in group[:most]]
+        if len(group) > most:
+            lines.append(f"  … and {len(group) - most} more")
+        lines += [f"  → {fix}" for fix in dict.fromkeys(f.fix for f in group[:most])]
+    return "\n".join(lines)

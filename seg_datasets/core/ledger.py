@@ -1,0 +1,259 @@
+"""The ledger: what a version is. `checksums/<name>.json` remembers it; every build is held against it.
+
+An entry stands for one config, version and edition. The edition is the name that a raw folder gives
+itself in `edition.txt`; most have none. It is there for raw data that is no promise of the dataset's
+own version, such as the drawn sample that ships with `aerial`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seg_datasets.core.classes import few
+from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.plan import BuildPlan
+from seg_datasets.core.sample import plain
+from seg_datasets.core.sources import Folder
+from seg_datasets.core.write import ShardDone, write_atomically
+
+EDITION_FILE = "edition.txt"
+
+# Up to here an entry carries the digest of each raw file, so that a mismatch can be named anywhere.
+# Beyond, names come from the manifest beside a built dataset.
+FILES_NAMED = 1000
+
+
+class LedgerError(RuntimeError):
+    """What is there is not what the ledger says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What one version is.
+
+    Attributes:
+      key: [config/]version[+edition].
+      raw_files: how many raw files went in.
+      raw_digest: digest over their names and bytes.
+      classes: names in the order of ids.
+      split_rule: the rule, in one line.
+      splits: split → {"examples", "content", and "shards": file format → digests of the files}.
+      encoders: versions that the bytes of re-encoded images and masks depend on.
+      reencoded: how many images and masks were encoded anew.
+      files: raw file → digest; in the ledger for sets of up to `FILES_NAMED` files.
+    """
+
+    key: str
+    raw_files: int
+    raw_digest: str
+    classes: tuple[str, ...]
+    split_rule: str
+    splits: Mapping[str, Mapping[str, Any]]
+    encoders: Mapping[str, str]
+    reencoded: int
+    files: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it stands in the file."""
+        fields = dataclasses.asdict(self)
+        files = self.files if len(self.files) <= FILES_NAMED else {}
+        return {**fields, "classes": list(self.classes), "files": files}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any], where: object) -> Entry:
+        """Reads an entry, or says what is wrong with it."""
+        try:
+            return cls(**{**fields, "classes": tuple(fields["classes"])})
+        except (TypeError, KeyError) as error:
+            raise LedgerError(f"{where} is damaged ({error}); restore it from git") from error
+
+
+def make_entry(
+    *,
+    key: str,
+    plan: BuildPlan,
+    files: Mapping[str, str],
+    classes: Sequence[str],
+    split_rule: str,
+) -> Entry:
+    """The entry of a plan, before its shards are written."""
+    samples = [facts for split in plan.splits for facts in split.samples]
+    return Entry(
+        key=key,
+        raw_files=len(files),
+        raw_digest=_digest_of(files),
+        classes=tuple(classes),
+        split_rule=split_rule,
+        splits={
+            split.name: {"examples": len(split.samples), "content": split.content, "shards": {}}
+            for split in plan.splits
+        },
+        encoders=encoders(),
+        reencoded=sum((not f.image.stored_as_is) + (not f.mask.as_stored) for f in samples),
+        files={name: digest[:16] for name, digest in files.items()},
+    )
+
+
+def with_shards(entry: Entry, file_format: str, shards: Mapping[str, Sequence[ShardDone]]) -> Entry:
+    """The entry with the digests of the files that were written."""
+    splits = {
+        name: {**fields, "shards": {file_format: [shard.sha256 for shard in shards[name]]}}
+        for name, fields in entry.splits.items()
+    }
+    return dataclasses.replace(entry, splits=splits)
+
+
+def raw_files(
+    facts: Sequence[SampleFacts], folder: Folder, others: Sequence[str]
+) -> dict[str, str]:
+    """Raw file → digest of its bytes, for all that decides what the dataset is."""
+    files = {plain(f.sample.image): f.image.sha256 for f in facts}
+    files |= {plain(f.sample.mask): f.mask.sha256 for f in facts}
+    files |= {plain(name): hashlib.sha256(folder.read(name)).hexdigest() for name in others}
+    return dict(sorted(files.items()))
+
+
+def edition(folder: Folder) -> str:
+    """The name the raw folder gives itself, or ""."""
+    if not (folder.root / EDITION_FILE).is_file():
+        return ""
+    name = folder.read_text(EDITION_FILE).strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise LedgerError(
+            f"{EDITION_FILE} holds {name[:80]!r}; an edition is one word of letters, digits, '.', "
+            "'_' and '-'"
+        )
+    return name
+
+
+def key(*, version: str, config: str | None, edition: str) -> str:
+    """The name of an entry."""
+    return (f"{config}/" if config else "") + version + (f"+{edition}" if edition else "")
+
+
+def load(path: pathlib.Path) -> dict[str, Entry]:
+    """All entries of a ledger; none where it does not exist."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return {k: Entry.from_json(v, path) for k, v in fields["entries"].items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LedgerError(f"{path} is damaged ({error}); restore it from git") from error
+
+
+def record(path: pathlib.Path, name: str, entry: Entry) -> None:
+    """Adds an entry, or the digests of another file format to the same one. Never changes one."""
+    entries = load(path)
+    if known := entries.get(entry.key):
+        hold_against(entry, known, before=None)
+        splits = {
+            split: {**fields, "shards": {**entry.splits[split]["shards"], **fields["shards"]}}
+            for split, fields in known.splits.items()
+        }
+        entry = dataclasses.replace(known, splits=splits)
+    entries[entry.key] = entry
+    fields = {"name": name, "entries": {k: e.to_json() for k, e in sorted(entries.items())}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+
+
+def hold_against(entry: Entry, known: Entry, *, before: Mapping[str, str] | None) -> None:
+    """Refuses raw data, classes or splits that are not those of the recorded version.
+
+    Args:
+      entry: what would be built.
+      known: what is recorded.
+      before: raw file → digest of the recorded version, where a manifest is at hand.
+
+    Raises:
+      LedgerError: they differ; says what was added, removed or altered.
+    """
+    what = ""
+    if entry.raw_digest != known.raw_digest:
+        what = _changes(entry, known, before or known.files)
+    elif entry.classes != known.classes:
+        what = f"the classes are {list(entry.classes)}, recorded are {list(known.classes)}"
+    else:
+        differ = [n for n in known.splits if not _same_content(entry, known, n)]
+        differ += sorted(entry.splits.keys() - known.splits.keys())
+        if differ and entry.split_rule != known.split_rule:
+            what = f"the split rule is\n  {entry.split_rule}\nrecorded is\n  {known.split_rule}"
+        elif differ:
+            what = (
+                f"the same raw files give other content in {few(differ)}: `values`, the group rule "
+                "or the project's code changed"
+            )
+    if what:
+        raise LedgerError(
+            f"This is not version {known.key} as it was recorded: {what}.\n"
+            "Nothing was written. Restore the raw files, or raise VERSION in the dataset folder (with "
+            "a line in RELEASE_NOTES) and record it with --register_checksums."
+        )
+
+
+def hold_bytes_against(entry: Entry, known: Entry, *, file_format: str) -> str:
+    """Refuses shards whose bytes are not those recorded.
+
+    Returns:
+      A note where bytes differ and may, because PNGs were encoded by another build of the encoder;
+      otherwise "".
+    """
+    for name, fields in known.splits.items():
+        recorded = fields["shards"].get(file_format)
+        written = entry.splits[name]["shards"][file_format]
+        if recorded is None or len(recorded) != len(written) or recorded == written:
+            continue  # another format or another number of shards: the content was held already
+        if entry.reencoded and entry.encoders != known.encoders:
+            return (
+                f"the content of {name} is as recorded; its bytes differ, as they may: PNGs were "
+                f"encoded with {dict(entry.encoders)}, recorded with {dict(known.encoders)}"
+            )
+        raise LedgerError(
+            f"{name} was written with other bytes than version {known.key} was recorded with, from "
+            "the same content. Nothing was moved into place. Please report this with the versions "
+            f"of TensorFlow and protobuf: {dict(entry.encoders)}"
+        )
+    return ""
+
+
+def encoders() -> dict[str, str]:
+    """What the bytes of a PNG depend on."""
+    import PIL
+    from PIL import features
+
+    return {"pillow": PIL.__version__, "zlib": str(features.version("zlib"))}
+
+
+def _same_content(entry: Entry, known: Entry, split: str) -> bool:
+    ours, theirs = entry.splits.get(split, {}), known.splits[split]
+    return all(ours.get(field) == theirs[field] for field in ("examples", "content"))
+
+
+def _changes(entry: Entry, known: Entry, before: Mapping[str, str]) -> str:
+    now = entry.files
+    if not before or not now:
+        return (
+            f"it has {entry.raw_files} raw files, recorded are {known.raw_files}, and at least one "
+            "has other bytes (a manifest beside a built version would tell which)"
+        )
+    added = [n for n in now if n not in before]
+    removed = [n for n in before if n not in now]
+    altered = [n for n in now if n in before and before[n][:16] != now[n][:16]]
+    parts = [
+        f"{len(names)} {verb} ({few(names, 5)})"
+        for verb, names in (("added", added), ("removed", removed), ("altered", altered))
+        if names
+    ]
+    return "raw files were changed: " + ", ".join(parts)
+
+
+def _digest_of(files: Mapping[str, str]) -> str:
+    lines = "".join(f"{digest} {name}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,195 @@
+"""Mask files to exact class ids, or a refusal: a value that is in no table is never mapped."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+from seg_datasets.core.classes import RawTable
+from seg_datasets.core.images import ImageError, encode_png, is_plain_grey_png, open_image, turn
+
+
+class MisfitError(ImageError):
+    """A mask file that is sound, but of a kind that cannot hold the values of the table."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mask:
+    """One mask, decoded and upright.
+
+    Attributes:
+      raw: raw values (H, W): grey values, palette indices, or colours as 0xRRGGBB(AA).
+      ids: class ids uint8 (H, W); 0 where `known` is False.
+      known: None where every value is in the table, else where it is.
+      counts: class id → pixels.
+      stray: raw value that is in no table → pixels, most frequent first.
+      as_stored: whether the file's own bytes hold just these ids, for every decoder.
+    """
+
+    raw: np.ndarray
+    ids: np.ndarray
+    known: np.ndarray | None
+    counts: Mapping[int, int]
+    stray: Mapping[int, int]
+    as_stored: bool
+    format: str
+    mode: str
+    orientation: int
+
+
+def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
+    """Decodes a mask file through the table of raw values.
+
+    Args:
+      data: the file's bytes.
+      table: raw value → class id.
+      drawn_on: the EXIF orientation of the image, where the mask was drawn on its pixels as stored.
+
+    Raises:
+      ImageError: the file cannot be decoded.
+      MisfitError: its mode cannot hold the values of the table.
+    """
+    opened = open_image(data)
+    image = turn(opened.image, drawn_on) if opened.orientation == 1 else opened.image
+    if opened.mode.endswith(";16"):
+        raise MisfitError("has 16 bits per channel in several channels; save ids as one channel")
+    if table.bands == 1:
+        raw = _grey(image, opened.depth)
+        ids, counts, stray = _through_lut(raw, table)
+        known = None if not stray else table.lut[raw] >= 0
+    else:
+        raw = _colours(image, table.bands)
+        ids, counts, stray = _by_colour(raw, table)
+        known = None if not stray else np.isin(raw, list(table.ids))
+    turned = opened.orientation != 1 or drawn_on != 1
+    return Mask(
+        raw=raw,
+        ids=ids,
+        known=known,
+        counts=counts,
+        stray=stray,
+        # `_through_lut` hands the raw array back where the table changes nothing in it.
+        as_stored=ids is raw and not stray and not turned and is_plain_grey_png(data),
+        format=opened.format,
+        mode=opened.mode,
+        orientation=opened.orientation,
+    )
+
+
+def between_neighbours(raw: np.ndarray) -> np.ndarray:
+    """Where a pixel's value lies strictly between the least and greatest of its eight neighbours.
+
+    That is what resizing and anti-aliasing leave at the borders of a drawn mask, and what no area
+    of a class has. Of colours, the middle channel is looked at.
+    """
+    grey = (raw >> 8 & 255) if raw.dtype == np.uint32 else raw
+    padded = np.pad(grey, 1, mode="edge")
+    low, high = grey.copy(), grey.copy()
+    rows, columns = grey.shape
+    for row in range(3):
+        for column in range(3):
+            near = padded[row : row + rows, column : column + columns]
+            np.minimum(low, near, out=low)
+            np.maximum(high, near, out=high)
+    return (low < grey) & (grey < high)
+
+
+def encode(ids: np.ndarray) -> bytes:
+    """The PNG that goes into a record."""
+    return encode_png(np.ascontiguousarray(ids))
+
+
+def _grey(image: Image.Image, depth: int) -> np.ndarray:
+    """Grey values and palette indices as the file holds them."""
+    if image.mode == "1":
+        return np.asarray(image).astype(np.uint8)
+    if image.mode in ("L", "P"):
+        raw = np.asarray(image)
+        if image.mode == "L" and depth in (2, 4):
+            # Pillow spreads 2- and 4-bit grey over 0..255, exactly; the file holds the quotient.
+            raw = raw // (255 // (2**depth - 1))
+        return raw
+    if image.mode.startswith("I"):
+        raw = np.asarray(image)
+        if raw.min() < 0 or raw.max() > 65535:
+            raise MisfitError(f"holds values {raw.min()}..{raw.max()}; ids lie in 0..65535")
+        return raw.astype(np.uint16)
+    if image.mode in ("LA", "RGB", "RGBA"):
+        channels = np.asarray(image)
+        grey = channels[..., 0]
+        opaque = image.mode == "RGB" or (channels[..., -1] == 255).all()
+        if not opaque:
+            raise MisfitError(
+                "has transparent pixels, but the table has grey values only; state the colours "
+                "with alpha ('#rrggbbaa') in the source's `values`, or save the mask without alpha"
+            )
+        colours = channels[..., : 1 if image.mode == "LA" else 3]
+        if not (colours == grey[..., None]).all():
+            raise MisfitError(
+                "is coloured, but the table has grey values only; state the colours ('#rrggbb') in "
+                "the source's `values`"
+            )
+        return np.ascontiguousarray(grey)
+    raise MisfitError(f"is in mode {image.mode}, which holds no ids; save it as 8- or 16-bit grey")
+
+
+def _colours(image: Image.Image, bands: int) -> np.ndarray:
+    """Colours as integers 0xRRGGBB or 0xRRGGBBAA."""
+    if image.mode not in ("1", "L", "P", "RGB", "RGBA"):
+        raise MisfitError(f"is in mode {image.mode}; masks by colour are RGB, RGBA or palette PNGs")
+    channels = np.asarray(image.convert("RGBA")).astype(np.uint32)
+    if bands == 3 and not (channels[..., 3] == 255).all():
+        raise MisfitError(
+            "has transparent pixels, but the table has colours without alpha; write '#rrggbbaa' in "
+            "the source's `values`, or save the mask without alpha"
+        )
+    code = np.zeros(channels.shape[:2], np.uint32)
+    for band in range(bands):
+        code = code << 8 | channels[..., band]
+    return code
+
+
+def _through_lut(
+    raw: np.ndarray, table: RawTable
+) -> tuple[np.ndarray, dict[int, int], dict[int, int]]:
+    if raw.dtype == np.uint8:
+        histogram = Image.fromarray(raw).histogram()  # in C; np.bincount makes int64 of all pixels
+    else:
+        histogram = np.bincount(raw.ravel()).tolist()
+    present = {value: pixels for value, pixels in enumerate(histogram) if pixels}
+    counts: dict[int, int] = {}
+    stray: dict[int, int] = {}
+    for value, pixels in present.items():
+        class_id = int(table.lut[value])
+        if class_id < 0:
+            stray[value] = pixels
+        else:
+            counts[class_id] = counts.get(class_id, 0) + pixels
+    if raw.dtype == np.uint8 and all(table.lut[value] == value for value in present):
+        return raw, counts, stray
+    ids = np.maximum(table.lut, 0).astype(np.uint8)[raw]
+    return ids, counts, _most_first(stray)
+
+
+def _by_colour(
+    raw: np.ndarray, table: RawTable
+) -> tuple[np.ndarray, dict[int, int], dict[int, int]]:
+    ids = np.zeros(raw.shape, np.uint8)
+    counts: dict[int, int] = {}
+    for colour, class_id in table.ids.items():
+        here = raw == colour
+        if pixels := int(np.count_nonzero(here)):
+            ids[here] = class_id
+            counts[class_id] = counts.get(class_id, 0) + pixels
+    if sum(counts.values()) == raw.size:
+        return ids, counts, {}
+    values, pixels_of = np.unique(raw, return_counts=True)
+    found = zip(values.tolist(), pixels_of.tolist(), strict=True)
+    return ids, counts, _most_first({v: n for v, n in found if v not in table.ids})
+
+
+def _most_first(stray: dict[int, int]) -> dict[int, int]:
+    return dict(sorted(stray.items(), key=lambda item: (-item[1], item[0])))

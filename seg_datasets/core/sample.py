@@ -1,0 +1,36 @@
+"""Sample: one image and its mask, before anybody has looked at the pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """One image with its mask.
+
+    Attributes:
+      id: unique name within the dataset, NFC, with `/` between folders: the key of the record.
+      image: path of the image file below the raw folder, as the file system spells it.
+      mask: path of the mask file below the raw folder.
+      group: what must never be torn apart by a split (a city, a patient, a video).
+      folder: the per-split folder it came from, where the raw data has such folders.
+    """
+
+    id: str
+    image: str
+    mask: str
+    group: str = ""
+    folder: str = ""
+
+
+def plain(name: str) -> str:
+    """A name in the spelling that ids and messages use: NFC, so that a folder copied through
+    another file system keeps its ids."""
+    return unicodedata.normalize("NFC", name)
+
+
+def same(name: str) -> str:
+    """What two names share that differ only in letter case or Unicode form."""
+    return plain(plain(name).casefold())

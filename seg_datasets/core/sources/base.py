@@ -1,0 +1,56 @@
+"""What every source is and gives."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
+
+from seg_datasets.core.classes import Values
+from seg_datasets.core.sample import Sample
+from seg_datasets.core.sources.folder import Folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What a source found in a raw folder, by names alone.
+
+    The lists other than `samples` are what does not add up; `checks` turns them into findings.
+
+    Attributes:
+      samples: in the order of their ids.
+      images_without_mask: paths.
+      masks_without_image: paths.
+      clashes: id → the paths that claim it (the same name twice, or different only in letter case
+        or Unicode form).
+      foreign: files in the image or mask folder that are neither.
+      outside: links that lead out of the raw folder.
+      ungrouped: ids for which the group rule gives no group.
+      others: further files that decide what the dataset is (a CSV of groups).
+    """
+
+    samples: tuple[Sample, ...]
+    images_without_mask: tuple[str, ...] = ()
+    masks_without_image: tuple[str, ...] = ()
+    clashes: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    ungrouped: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """One raw layout.
+
+    Attributes:
+      values: raw mask value → class name, a `Threshold`, or None for masks that hold ids.
+      masks_follow_exif: what masks without an orientation tag were drawn on when their image has
+        one: True the upright picture, False the pixels as stored, None not known (then a pair
+        whose sizes do not tell is refused).
+    """
+
+    values: Values | None
+    masks_follow_exif: bool | None
+
+    def scan(self, folder: Folder) -> Scan:
+        """Finds the samples of a raw folder without reading a pixel."""

@@ -1,0 +1,85 @@
+"""A raw folder as the engine sees it: listed once, in an order of its own, and never left."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from seg_datasets.core.sample import plain
+
+
+class OutsideError(ValueError):
+    """A path leads out of the raw folder."""
+
+
+# What desktops leave behind; never data.
+_DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+
+
+class Folder:
+    """Read access to one raw folder.
+
+    Directory order differs between machines, so listings are sorted by NFC name. Links are followed
+    only while they stay inside: a raw folder comes from strangers.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]):
+        self.root = pathlib.Path(root)
+        self._real = self.root.resolve()
+
+    def files(self) -> tuple[list[str], list[str]]:
+        """Paths of all files below the root, `/` between folders.
+
+        Returns:
+          (files, links that lead outside), sorted by their NFC names. Hidden files and folders are
+          left out.
+        """
+        files: list[str] = []
+        outside: list[str] = []
+        pending = [""]
+        seen = {self._real}
+        while pending:
+            below = pending.pop()
+            with os.scandir(self.root / below) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name.lower() in _DROPPINGS:
+                        continue
+                    path = f"{below}{entry.name}"
+                    if entry.is_symlink():
+                        real = pathlib.Path(entry.path).resolve()
+                        if not real.is_relative_to(self._real):
+                            outside.append(path)
+                            continue
+                        # A link to a folder above it would be walked for ever.
+                        if entry.is_dir() and real in seen:
+                            continue
+                        seen.add(real)
+                    if entry.is_dir():
+                        pending.append(path + "/")
+                    elif entry.is_file():
+                        files.append(path)
+        return sorted(files, key=plain), sorted(outside, key=plain)
+
+    def path(self, name: str) -> pathlib.Path:
+        """The absolute path of a file below the root.
+
+        Raises:
+          OutsideError: the name leads out of the folder, by `..`, an absolute path or a link.
+        """
+        path = self.root / name
+        if not path.resolve().is_relative_to(self._real):
+            raise OutsideError(f"{name} leads out of the raw folder; put the file itself there")
+        return path
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file below the root."""
+        return self.path(name).read_bytes()
+
+    def read_text(self, name: str) -> str:
+        """A text file below the root, UTF-8 with or without a byte-order mark."""
+        try:
+            return self.read(name).decode("utf-8-sig")
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{name} is not in {self.root}") from None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name} is not UTF-8 text ({error}); save it as UTF-8") from error

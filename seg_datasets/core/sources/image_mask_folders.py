@@ -1,0 +1,210 @@
+"""Images and masks as files in folders: the layout most people have."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import fnmatch
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from seg_datasets.core.classes import DeclarationError, Values
+from seg_datasets.core.sample import Sample, plain, same
+from seg_datasets.core.sources.base import Scan
+from seg_datasets.core.sources.folder import Folder
+
+EXTENSIONS = ("jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp", "gif")
+
+
+@dataclasses.dataclass(frozen=True)
+class CsvGroups:
+    """Groups from a CSV file below the raw folder, one row per sample.
+
+    Attributes:
+      path: the file, relative to the raw folder.
+      id: the column with the sample's id (or the image's path).
+      group: the column with the group.
+    """
+
+    path: str
+    id: str = "id"
+    group: str = "group"
+
+    def read(self, folder: Folder) -> dict[str, str]:
+        """Id → group, with ids as `same` spells them.
+
+        Raises:
+          DeclarationError: a column is missing, or an id has two groups.
+        """
+        rows = csv.DictReader(io.StringIO(folder.read_text(self.path)))
+        columns = rows.fieldnames or []
+        if lacking := [c for c in (self.id, self.group) if c not in columns]:
+            raise DeclarationError(
+                f"{self.path} has no column {lacking[0]!r}; it has {', '.join(columns)}"
+            )
+        groups: dict[str, str] = {}
+        for row in rows:
+            name, group = same(row[self.id] or ""), plain((row[self.group] or "").strip())
+            if groups.setdefault(name, group) != group:
+                raise DeclarationError(
+                    f"{self.path}: {row[self.id]!r} is in two groups, {groups[name]!r} and {group!r}"
+                )
+        return groups
+
+
+GroupRule = str | CsvGroups
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageMaskFolders:
+    """Images in one folder, masks in another (or in the same one), told apart by their names.
+
+    An id is the image's path below the image folder, without the extension and what `image_name`
+    puts around `{stem}`: `images/rome/0001.jpg` has the id `rome/0001`. Letter case and Unicode form
+    never decide whether an image and a mask belong together.
+
+    Attributes:
+      images: folder of the images below the raw folder, "." for the raw folder itself. `{split}`
+        stands for one folder name: `{split}/images` finds `train/images`, `test/images`.
+      masks: folder of the masks, the same way; `{split}annot` finds CamVid's `trainannot`.
+      image_name: the image's file name without extension; `{stem}` is what image and mask share.
+      mask_name: the mask's: `{stem}`, `{stem}_mask`, `{stem}_gt`.
+      values: raw mask value → class name or "void", a `Threshold`, or None for masks that hold ids.
+      group: regular expression searched in the id, its group named `group` (or the first, or the
+        whole match) is the sample's group; or `CsvGroups`. Without a rule each sample stands alone.
+      ignore: patterns of files to leave out, such as `*_instanceIds.png`.
+      masks_follow_exif: see `Source`.
+    """
+
+    images: str = "images"
+    masks: str = "masks"
+    image_name: str = "{stem}"
+    mask_name: str = "{stem}"
+    values: Values | None = None
+    group: GroupRule | None = None
+    ignore: Sequence[str] = ()
+    masks_follow_exif: bool | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("image_name", "mask_name"):
+            if getattr(self, field).count("{stem}") != 1:
+                raise DeclarationError(f"{field}={getattr(self, field)!r} must hold {{stem}} once")
+        if (self.images, self.image_name) == (self.masks, self.mask_name):
+            raise DeclarationError(
+                "images and masks cannot be told apart: give them two folders or two name patterns"
+            )
+        for field in ("images", "masks"):
+            if getattr(self, field).startswith("/") or ".." in getattr(self, field).split("/"):
+                raise DeclarationError(f"{field}={getattr(self, field)!r} leaves the raw folder")
+
+    def scan(self, folder: Folder) -> Scan:
+        """Pairs the images and masks of a raw folder by their names."""
+        files, outside = folder.files()
+        images, masks, foreign = self._sort_out(files)
+        keys = sorted(images.keys() | masks.keys())
+        clashes = {
+            plain(paths[0]): tuple(paths)
+            for found in (images, masks)
+            for key in keys
+            if len(paths := [path for path, _ in found.get(key, [])]) > 1
+        }
+        pairs = [(images[k][0], masks[k][0]) for k in keys if k in images and k in masks]
+        samples = sorted(
+            (
+                Sample(id=_id(found), image=image, mask=mask, folder=_first_folder(found))
+                for (image, found), (mask, _) in pairs
+            ),
+            key=lambda sample: sample.id,
+        )
+        samples, ungrouped = with_groups(samples, self.group, folder)
+        return Scan(
+            samples=tuple(samples),
+            images_without_mask=tuple(images[k][0][0] for k in keys if k not in masks),
+            masks_without_image=tuple(masks[k][0][0] for k in keys if k not in images),
+            clashes=clashes,
+            foreign=tuple(foreign),
+            outside=tuple(outside),
+            ungrouped=tuple(ungrouped),
+            others=group_files(self.group),
+        )
+
+    def _sort_out(
+        self, files: Iterable[str]
+    ) -> tuple[dict[str, list[_Found]], dict[str, list[_Found]], list[str]]:
+        """Which file is an image and which a mask, by key, and which is neither."""
+        # Masks first: in one folder `a_mask.png` is also an image name as far as `{stem}` can tell.
+        rules = [
+            (_regex(self.masks, self.mask_name), masks := defaultdict(list)),
+            (_regex(self.images, self.image_name), images := defaultdict(list)),
+        ]
+        inside = [_regex(f, None) for f in (self.images, self.masks) if f.strip("./")]
+        ignored = [re.compile(fnmatch.translate(plain(p)), re.IGNORECASE) for p in self.ignore]
+        foreign: list[str] = []
+        for path in files:
+            name = plain(path)
+            if any(p.match(name) or p.match(name.rpartition("/")[2]) for p in ignored):
+                continue
+            for regex, found in rules:
+                if match := regex.fullmatch(name):
+                    found[same(_id(match.groupdict()))].append((path, match.groupdict()))
+                    break
+            else:
+                if any(r.match(name) for r in inside):
+                    foreign.append(path)
+        return images, masks, foreign
+
+
+_Found = tuple[str, dict[str, str]]
+
+
+def with_groups(
+    samples: Sequence[Sample], rule: GroupRule | None, folder: Folder
+) -> tuple[list[Sample], list[str]]:
+    """Samples with their groups, and the ids for which the rule gives none."""
+    if rule is None:
+        return [dataclasses.replace(s, group=s.group or s.id) for s in samples], []
+    if isinstance(rule, CsvGroups):
+        table = rule.read(folder)
+        groups = [table.get(same(s.id)) or table.get(same(s.image)) or "" for s in samples]
+    else:
+        regex = re.compile(rule)
+        groups = [_group(regex.search(s.id)) for s in samples]
+    grouped = [dataclasses.replace(s, group=g) for s, g in zip(samples, groups, strict=True)]
+    return grouped, [s.id for s in grouped if not s.group]
+
+
+def group_files(rule: GroupRule | None) -> tuple[str, ...]:
+    """The raw files that a group rule reads."""
+    return (rule.path,) if isinstance(rule, CsvGroups) else ()
+
+
+def _group(match: re.Match[str] | None) -> str:
+    if match is None:
+        return ""
+    if "group" in match.re.groupindex:
+        return match["group"] or ""
+    return (match[1] if match.re.groups else match[0]) or ""
+
+
+def _id(found: Mapping[str, str | None]) -> str:
+    prefix = found["split"]
+    return "/".join(filter(None, [prefix, f"{found['sub'] or ''}{found['stem']}"]))
+
+
+def _first_folder(found: Mapping[str, str | None]) -> str:
+    return found["split"] or (found["sub"] or "").partition("/")[0]
+
+
+def _regex(folder: str, name: str | None) -> re.Pattern[str]:
+    """A pattern for paths in `folder` with file name `name`; any path below it for None."""
+    where = "/".join(part for part in plain(folder).split("/") if part not in ("", "."))
+    pattern = re.escape(where).replace(r"\{split\}", "(?P<split>[^/]+)", 1)
+    pattern = (pattern + "/") if where else ""
+    if "(?P<split>" not in pattern:
+        pattern = "(?P<split>)" + pattern
+    if name is not None:
+        stem = re.escape(plain(name)).replace(r"\{stem\}", "(?P<stem>[^/]+)")
+        pattern += rf"(?P<sub>(?:[^/]+/)*){stem}\.(?:{'|'.join(EXTENSIONS)})"
+    return re.compile(pattern, re.IGNORECASE)

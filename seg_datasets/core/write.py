@@ -1,0 +1,242 @@
+"""Writing: one shard from its list, by a pool here or by Beam workers there, to the same bytes."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from typing import Any
+
+from seg_datasets.core import images, masks
+from seg_datasets.core.classes import RawTable
+from seg_datasets.core.facts import SampleFacts, workers
+from seg_datasets.core.sources import Folder
+
+_DONE = ".done"
+
+# Records made ahead of the one being written, per thread: enough to keep threads busy, and all the
+# memory that writing takes.
+_AHEAD = 4
+
+
+class ChangedError(RuntimeError):
+    """A raw file is not what it was when it was looked at."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What turns a sample into a record."""
+
+    raw: str
+    table: RawTable
+    masks_follow_exif: bool | None
+    file_format: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """One shard to write: plain data, so that any worker anywhere can do it."""
+
+    path: str
+    samples: tuple[SampleFacts, ...]
+    recipe: Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardDone:
+    """A shard that is there and whole."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+def run(
+    jobs: Sequence[ShardJob],
+    *,
+    beam_options: Any = None,
+    beam_runner: Any = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[ShardDone]:
+    """Writes all shards; those that an interrupted run has finished are not made twice.
+
+    Args:
+      jobs: the shards.
+      beam_options: `PipelineOptions`; given, Beam workers write, otherwise threads of this process.
+      beam_runner: the same, a runner.
+      progress: called with the number of records done, as they are.
+    """
+    done = {job.path: _finished(job) for job in jobs}
+    todo = [job for job in jobs if done[job.path] is None]
+    if progress:
+        progress(sum(len(job.samples) for job in jobs if done[job.path]))
+    if todo and (beam_options is not None or beam_runner is not None):
+        _run_on_beam(todo, beam_options, beam_runner)
+        if progress:
+            progress(sum(len(job.samples) for job in todo))
+    else:
+        with futures.ThreadPoolExecutor(workers()) as pool:
+            for job in todo:
+                write_shard(job, pool=pool, progress=progress)
+    shards = [_finished(job) for job in jobs]
+    if lost := [job.path for job, shard in zip(jobs, shards, strict=True) if shard is None]:
+        raise RuntimeError(
+            f"workers reported success, but {lost[0]} is not there; do they share this file system?"
+        )
+    return [shard for shard in shards if shard is not None]
+
+
+def write_shard(
+    job: ShardJob,
+    *,
+    pool: futures.Executor | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Writes one shard under a temporary name, then moves it to its own and marks it done."""
+    from tensorflow_datasets.core import file_adapters  # TensorFlow: not for who only checks
+
+    adapter = file_adapters.ADAPTER_FOR_FORMAT[
+        file_adapters.FileFormat.from_value(job.recipe.file_format)
+    ]
+    path = pathlib.Path(job.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        adapter.write_examples(temporary, _records(job, pool, progress))
+        sha256, size = digest(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
+    write_atomically(path.with_name(path.name + _DONE), json.dumps(mark))
+
+
+def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> bytes:
+    """One serialised record: the same bytes for the same sample, always.
+
+    Raises:
+      ChangedError: a raw file changed after it was looked at.
+    """
+    import tensorflow as tf
+
+    def feature(data: bytes) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
+
+    example = {name: feature(data) for name, data in encoded(facts, recipe, folder).items()}
+    # Without `deterministic` the map's order is that of a hash that differs in every process.
+    return tf.train.Example(features=tf.train.Features(feature=example)).SerializeToString(
+        deterministic=True
+    )
+
+
+def encoded(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> dict[str, bytes]:
+    """What a record holds: image, mask, id and group as bytes."""
+    folder = folder or Folder(recipe.raw)
+    sample = facts.sample
+    image = _unchanged(folder, sample.image, facts.image.sha256)
+    mask = _unchanged(folder, sample.mask, facts.mask.sha256)
+    if not facts.image.stored_as_is:
+        image = images.upright_png(image)
+    if not facts.mask.as_stored:
+        drawn_on = facts.image.orientation if recipe.masks_follow_exif is False else 1
+        mask = masks.encode(masks.read(mask, recipe.table, drawn_on=drawn_on).ids)
+    return {
+        "image": image,
+        "mask": mask,
+        "id": sample.id.encode(),
+        "group": sample.group.encode(),
+    }
+
+
+def digest(path: pathlib.Path) -> tuple[str, int]:
+    """sha256 and size of a file, in constant memory."""
+    sha256 = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            sha256.update(chunk)
+            size += len(chunk)
+    return sha256.hexdigest(), size
+
+
+def write_atomically(path: pathlib.Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old one or the new one, never a part."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _records(
+    job: ShardJob, pool: futures.Executor | None, progress: Callable[[int], object] | None
+) -> Iterator[tuple[int, bytes]]:
+    """Records in order, made ahead by the pool."""
+    folder = Folder(job.recipe.raw)
+    if pool is None:
+        for index, facts in enumerate(job.samples):
+            yield index, record(facts, job.recipe, folder)
+        return
+    ahead: collections.deque[futures.Future[bytes]] = collections.deque()
+    waiting = iter(job.samples)
+    try:
+        for index in range(len(job.samples)):
+            while len(ahead) < _AHEAD * workers() and (facts := next(waiting, None)) is not None:
+                ahead.append(pool.submit(record, facts, job.recipe, folder))
+            yield index, ahead.popleft().result()
+            if progress:
+                progress(1)
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+def _run_on_beam(jobs: Sequence[ShardJob], options: Any, runner: Any) -> None:
+    """Each worker writes whole shards; nothing but their lists crosses the pipeline."""
+    import apache_beam as beam
+
+    with beam.Pipeline(runner=runner, options=options) as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(list(jobs))
+            # Without it the runner fuses both steps, and one worker writes everything.
+            | "Spread" >> beam.Reshuffle()
+            | "Write" >> beam.Map(write_shard)
+        )
+
+
+def _finished(job: ShardJob) -> ShardDone | None:
+    """The shard, where an earlier run has finished just this one."""
+    path = pathlib.Path(job.path)
+    try:
+        mark = json.loads(path.with_name(path.name + _DONE).read_text(encoding="utf-8"))
+        if mark["samples"] != _names(job):
+            return None
+        sha256, size = digest(path)
+    except (OSError, ValueError, KeyError):
+        return None
+    return ShardDone(job.path, sha256, size) if sha256 == mark["sha256"] else None
+
+
+def _names(job: ShardJob) -> str:
+    """Differs when the shard's list, or what is made of it, does."""
+    parts = [job.recipe.table.signature(), job.recipe.file_format]
+    for facts in job.samples:
+        parts += [facts.content.hex(), facts.image.sha256, facts.mask.sha256]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _unchanged(folder: Folder, name: str, sha256: str) -> bytes:
+    data = folder.read(name)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ChangedError(
+            f"{name} changed while the dataset was being built; nothing was written. Let the raw "
+            "folder rest and build again"
+        )
+    return data

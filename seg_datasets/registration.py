@@ -1,0 +1,69 @@
+"""How TFDS finds the dataset folders of this project by name, and nothing is imported before."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import wrapt
+
+_PACKAGE = pathlib.Path(__file__).parent
+_BUILDER = "{name}_dataset_builder"
+
+
+def dataset_names() -> list[str]:
+    """Names of all dataset folders in this package."""
+    return sorted(
+        folder.name
+        for folder in _PACKAGE.iterdir()
+        if (folder / f"{_BUILDER.format(name=folder.name)}.py").is_file()
+    )
+
+
+class Provider:
+    """Hands TFDS the builder of a dataset folder when it is asked for."""
+
+    def has_dataset(self, name: str) -> bool:
+        """Whether there is a folder of this name."""
+        return name in dataset_names()
+
+    def get_builder_cls(self, name: str) -> Any:
+        """Imports the folder's builder."""
+        return _from_module(f"{__package__}.{name}.{_BUILDER.format(name=name)}")
+
+
+def announce() -> None:
+    """Registers the provider as soon as TFDS is imported, or now if it is."""
+    wrapt.register_post_import_hook(_register, "tensorflow_datasets")
+
+
+def builder_class(name_or_folder: str) -> Any:
+    """The builder class of a dataset of this package, or of a dataset folder anywhere.
+
+    Raises:
+      LookupError: there is neither.
+    """
+    if name_or_folder in dataset_names():
+        return Provider().get_builder_cls(name_or_folder)
+    folder = pathlib.Path(name_or_folder).resolve()
+    module = folder / f"{_BUILDER.format(name=folder.name)}.py"
+    if not module.is_file():
+        raise LookupError(
+            f"{name_or_folder!r} is no dataset of this package ({', '.join(dataset_names())}) and "
+            f"no dataset folder: {module} is not there"
+        )
+    import tensorflow_datasets as tfds
+
+    with tfds.core.utils.add_sys_path(folder.parent):
+        return _from_module(f"{folder.name}.{_BUILDER.format(name=folder.name)}")
+
+
+def _register(tfds: Any) -> None:
+    # At index 0, before TFDS's own list, whose lookup of an unknown name imports half of it.
+    tfds.core.add_dataset_builder_provider(Provider(), index=0)
+
+
+def _from_module(module: str) -> Any:
+    from tensorflow_datasets.core import community
+
+    return community.builder_cls_from_module(module)
