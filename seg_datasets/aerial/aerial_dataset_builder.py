@@ -26,5 +26,5 @@ class Builder(seg_datasets.SegmentationBuilder):
         values={0: "background", 1: "building", 255: "building"}
     )
     SPLITS = seg_datasets.splits.Grouped(
-        train=80, validation=10, test=10, group=r"^(?P<group>[A-Za-z]+)"
+        train=80, validation=10, test=10, group=r"^(?P<group>[A-Za-z]+)", seed=8
     )

@@ -3,59 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import inspect
 import json
 import os
 import pathlib
-import statistics
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
-from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, facts, ledger, plan, workspace, write
-from seg_datasets.core.cache import FactsCache
-from seg_datasets.core.classes import VOID_ID, ClassTable, DeclarationError
+from seg_datasets.core import checks, ledger, manifest, workspace, write
+from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
-from seg_datasets.core.sources import Folder, Scan, Source
-from seg_datasets.core.sources.image_mask_folders import group_files, with_groups
-from seg_datasets.core.splits import Assignment, SplitError, SplitRule
-
-MANIFEST = "manifest.jsonl"
-ENTRY = "ledger_entry.json"
+from seg_datasets.core.plan import Sharding, SplitPlan
+from seg_datasets.core.sources import Folder, Source
+from seg_datasets.core.splits import SplitRule
+from seg_datasets.core.survey import Declaration, Survey, bar, survey
 
 _CHECKSUMS = "SEG_DATASETS_CHECKSUMS"
 
-# Pillow modes that a record can hold without loss, by channels and bits. Palettes and 1-bit pictures
-# are spread to grey or colour by every decoder alike.
-_MODES = {
-    (1, 8): frozenset({"1", "L"}),
-    (3, 8): frozenset({"1", "L", "P", "RGB"}),
-    (4, 8): frozenset({"RGBA"}),
-    (1, 16): frozenset({"I;16"}),
-    (3, 16): frozenset({"RGB;16"}),
-    (4, 16): frozenset({"RGBA;16"}),
-}
 
-
-@dataclasses.dataclass(frozen=True)
-class Survey:
-    """A raw folder, looked at, checked, split and planned; nothing written yet."""
-
-    folder: Folder
-    plan: plan.BuildPlan
-    findings: Sequence[checks.Finding]
-    entry: ledger.Entry
-    recipe: write.Recipe
-    partial: bool
-
-
-class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class SegmentationBuilder(  # type: ignore[call-arg]
+    tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
     """Builds a segmentation dataset from a raw folder, as its class attributes declare it.
 
     Attributes:
@@ -73,7 +45,15 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
     CHANNELS: ClassVar[int] = 3
     IMAGE_DTYPE: ClassVar[type] = np.uint8
     ACCEPT: ClassVar[Mapping[str, str]] = {}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = "Lay the raw folder out as SOURCE in the dataset folder says, and give it with --manual_dir."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Lay the raw folder out as SOURCE in the dataset folder says, and give it with --manual_dir"
+    )
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # TFDS takes a single file for the folder of README and tags, and fails to list it.
+        with contextlib.suppress(TypeError, OSError):  # a notebook has no file
+            cls.pkg_dir_path = tfds.core.Path(inspect.getfile(cls)).parent
 
     @tfds.core.utils.classproperty
     @classmethod
@@ -143,14 +123,15 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
           BusyError: another process builds the same version here.
         """
         config = download_config or tfds.download.DownloadConfig()
+        root, version_dir = pathlib.Path(self._data_dir_root), pathlib.Path(self.data_dir)
         if self.data_path.exists():
             # TFDS would reuse, or delete, without a look at the raw data.
             self._hold_prepared_against_raw(download_dir, config)
-        if self.data_path.exists() and not config.download_mode.overwrite_dataset:
-            logging.info("%s is there and as it should be", self.data_path)
-            return
-        root = pathlib.Path(self._data_dir_root)
-        with workspace.opened(root, pathlib.Path(self.data_dir)) as self._workspace:
+            if not config.download_mode.overwrite_dataset:
+                workspace.sweep(root, version_dir)
+                logging.info("%s is there, and as it should be", self.data_path)
+                return
+        with workspace.opened(root, version_dir) as self._workspace:
             super().download_and_prepare(
                 download_dir=download_dir,
                 download_config=config,
@@ -158,27 +139,51 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
                 **kwargs,
             )
 
+    def _make_download_manager(
+        self, download_dir: Any, download_config: tfds.download.DownloadConfig
+    ) -> tfds.download.DownloadManager:
+        urls = pathlib.Path(self._checksums_path)
+        if download_config.register_checksums:
+            urls.parent.mkdir(parents=True, exist_ok=True)
+        manager = super()._make_download_manager(
+            download_dir=download_dir, download_config=download_config
+        )
+        # To register checksums, TFDS touches the file of URLs; most raw folders come from none.
+        if urls.is_file() and not urls.stat().st_size:
+            urls.unlink()
+        return manager
+
     def _generate_splits(
         self, dl_manager: tfds.download.DownloadManager, download_config: Any
     ) -> Sequence[tfds.core.SplitInfo]:
         file_format = self.info.file_format.value
-        survey = self._survey(dl_manager, download_config, file_format)
-        known = ledger.load(self.ledger_path()).get(survey.entry.key)
-        if known and not survey.partial:
-            ledger.hold_against(survey.entry, known, before=self._manifest_files())
+        survey = self._survey(
+            pathlib.Path(dl_manager.manual_dir), download_config, file_format=file_format
+        )
+        if survey.findings:
+            logging.warning("%s", checks.describe(survey.findings))
+        if download_config.register_checksums and survey.partial:
+            raise ledger.LedgerError(
+                "a build with max_examples_per_split is no version; build it whole to record it"
+            )
+        path = self.ledger_path()
+        known = None if survey.partial else ledger.load(path).get(survey.entry.key)
+        if known:
+            before = manifest.files(self._prepared_dir())
+            ledger.hold_against(survey.entry, known, where=path, before=before)
         shards = self._write(survey, download_config)
         entry = ledger.with_shards(survey.entry, file_format, shards)
-        if known and not survey.partial:
-            if note := ledger.hold_bytes_against(entry, known, file_format=file_format):
-                logging.warning(note)
+        if known and (note := ledger.hold_bytes_against(entry, known, file_format=file_format)):
+            logging.warning("%s", note)
         if download_config.register_checksums:
-            self._record(entry, partial=survey.partial)
+            ledger.record(path, self.name, entry)
+            logging.info("recorded %s in %s", entry.key, path)
         elif not known:
             logging.warning(
-                "version %s is not in %s: nothing holds later builds to this one. Record it with "
+                "%s is not in %s: nothing holds later builds to this one. Record it with "
                 "--register_checksums.",
                 entry.key,
-                self.ledger_path(),
+                path,
             )
         return self._move_in(survey, entry, shards)
 
@@ -186,7 +191,11 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
         """The plan as TFDS's generators: for whoever calls them; a build writes shards itself."""
-        survey = self._survey(dl_manager, tfds.download.DownloadConfig(), "tfrecord")
+        survey = self._survey(
+            pathlib.Path(dl_manager.manual_dir),
+            tfds.download.DownloadConfig(),
+            file_format="tfrecord",
+        )
         return {
             split.name: self._generate_examples(split.samples, survey.recipe)
             for split in survey.plan.splits
@@ -201,91 +210,35 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
 
     def _survey(
         self,
-        dl_manager: tfds.download.DownloadManager,
-        download_config: tfds.download.DownloadConfig,
+        manual_dir: pathlib.Path,
+        config: tfds.download.DownloadConfig,
+        *,
         file_format: str,
     ) -> Survey:
         """Everything that comes before writing, or a refusal."""
-        folder = self._raw_folder(pathlib.Path(dl_manager.manual_dir))
-        scan = self.SOURCE.scan(folder)
-        if self.SPLITS.group is not None:
-            scan = _regroup(scan, self.SOURCE, self.SPLITS, folder)
-        table = self.CLASSES.raw_table(self.SOURCE.values)
-        with _bar("Looking at samples", len(scan.samples)) as progress:
-            seen = facts.collect(
-                scan.samples,
-                folder=folder,
-                table=table,
-                masks_follow_exif=self.SOURCE.masks_follow_exif,
-                cache=FactsCache(folder.root),
-                progress=progress,
-            )
-        assignment, problem = self._assign(scan, folder)
-        findings = checks.run(
-            checks.Subject(
-                scan=scan,
-                facts=seen,
-                classes=self.CLASSES,
-                table=table,
-                modes=self._modes(),
-                masks_follow_exif=self.SOURCE.masks_follow_exif,
-                split_of=assignment.split_of,
-                wanted=assignment.wanted,
-                split_problem=problem,
-                listed_nowhere=assignment.listed_nowhere,
-            ),
+        # The folder named after the dataset, where `manual_dir` holds those of several.
+        named = manual_dir / self.name
+        folder = Folder(named if named.is_dir() else manual_dir)
+        declaration = Declaration(
+            classes=self.CLASSES,
+            source=self.SOURCE,
+            splits=self.SPLITS,
+            channels=self.CHANNELS,
+            bits=np.dtype(self.IMAGE_DTYPE).itemsize * 8,
             accept=self.ACCEPT,
         )
-        if any(f.severity is checks.Severity.ERROR for f in findings):
-            raise checks.RefusedError(findings, folder.root)
-        if findings:
-            logging.warning("%s", checks.describe(findings))
-        build_plan = plan.make(
-            seen,
-            assignment.split_of,
-            splits=list(dict.fromkeys(assignment.split_of[s.id] for s in scan.samples)),
-            sharding=plan.Sharding(
-                download_config.num_shards,
-                download_config.min_shard_size,
-                download_config.max_shard_size,
+        return survey(
+            declaration,
+            folder,
+            key=ledger.key(
+                version=str(self.version),
+                config=self.builder_config_name,
+                edition=ledger.edition(folder),
             ),
-            max_examples_per_split=download_config.max_examples_per_split,
+            file_format=file_format,
+            sharding=Sharding(config.num_shards, config.min_shard_size, config.max_shard_size),
+            max_examples_per_split=config.max_examples_per_split,
         )
-        entry = ledger.make_entry(
-            key=self._ledger_key(folder),
-            plan=build_plan,
-            files=ledger.raw_files(seen, folder, (*scan.others, *assignment.files)),
-            classes=self.CLASSES.names,
-            split_rule=self.SPLITS.describe(),
-        )
-        recipe = write.Recipe(
-            os.fspath(folder.root.resolve()), table, self.SOURCE.masks_follow_exif, file_format
-        )
-        partial = download_config.max_examples_per_split is not None
-        return Survey(folder, build_plan, findings, entry, recipe, partial)
-
-    def _raw_folder(self, manual_dir: pathlib.Path) -> Folder:
-        """The raw folder: `manual_dir` itself, or the folder named after the dataset in it."""
-        named = manual_dir / self.name
-        return Folder(named if named.is_dir() else manual_dir)
-
-    def _assign(self, scan: Scan, folder: Folder) -> tuple[Assignment, str]:
-        if not scan.samples:
-            return Assignment({}), ""
-        try:
-            return self.SPLITS.assign(scan.samples, folder), ""
-        except SplitError as error:
-            return Assignment({}), str(error)
-
-    def _modes(self) -> frozenset[str]:
-        bits = np.dtype(self.IMAGE_DTYPE).itemsize * 8
-        try:
-            return _MODES[self.CHANNELS, bits]
-        except KeyError:
-            raise DeclarationError(
-                f"no image has CHANNELS = {self.CHANNELS} with {bits} bits; take 1, 3 or 4 channels "
-                "of np.uint8 or np.uint16"
-            ) from None
 
     def _write(
         self, survey: Survey, config: tfds.download.DownloadConfig
@@ -301,7 +254,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
             for split in survey.plan.splits
         }
         total = sum(len(split.samples) for split in survey.plan.splits)
-        with _bar("Writing records", total) as progress:
+        with bar("Writing records", total) as progress:
             done = write.run(
                 [job for split in jobs.values() for job in split],
                 beam_options=config.beam_options,
@@ -311,7 +264,7 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         by_path = {shard.path: shard for shard in done}
         return {name: [by_path[job.path] for job in split] for name, split in jobs.items()}
 
-    def _shard_name(self, split: plan.SplitPlan, index: int) -> str:
+    def _shard_name(self, split: SplitPlan, index: int) -> str:
         return (
             self._get_filename_template(split_name=split.name)
             .sharded_filepath(shard_index=index, num_shards=len(split.shards))
@@ -324,15 +277,11 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         """Shards, manifest and entry into the folder that TFDS then moves into place whole."""
         for done in (shard for split in shards.values() for shard in split):
             _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
-        rows = _manifest(survey.plan)
+        manifest.save(survey.plan, pathlib.Path(self.data_dir))
         write.write_atomically(
-            pathlib.Path(self.data_dir, MANIFEST),
-            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
+            pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"
         )
-        write.write_atomically(
-            pathlib.Path(self.data_dir, ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"
-        )
-        self.info.metadata.update(_metadata(survey))
+        self.info.metadata.update(manifest.metadata(survey))
         return [
             tfds.core.SplitInfo(
                 name=split.name,
@@ -351,116 +300,29 @@ class SegmentationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         Where no raw data is at hand there is nothing to hold against: a prepared dataset is used
         without it.
         """
-        manual = config.manual_dir or pathlib.Path(
-            download_dir or os.path.join(self._data_dir_root, "downloads"), "manual", self.name
-        )
-        path = pathlib.Path(self.data_dir, ENTRY)
-        if config.max_examples_per_split is not None or not path.exists():
+        downloads = pathlib.Path(download_dir or pathlib.Path(self._data_dir_root, "downloads"))
+        manual_dir = pathlib.Path(config.manual_dir or downloads / "manual" / self.name)
+        path = self._prepared_dir() / ledger.ENTRY
+        if not (path.is_file() and (config.manual_dir or manual_dir.is_dir())):
             return
-        if not config.manual_dir and not pathlib.Path(manual).is_dir():
-            return
-        prepared = ledger.Entry.from_json(json.loads(path.read_text(encoding="utf-8")), path)
-        dl_manager = self._make_download_manager(
-            download_dir=download_dir, download_config=config.replace(manual_dir=manual)
+        prepared = ledger.load_entry(path)
+        survey = self._survey(
+            manual_dir,
+            config.replace(max_examples_per_split=None),
+            file_format=self.info.file_format.value,
         )
-        survey = self._survey(dl_manager, config, self.info.file_format.value)
-        known = ledger.load(self.ledger_path()).get(survey.entry.key)
-        overwrite = config.download_mode.overwrite_dataset
-        for other in filter(None, (known, None if overwrite else prepared)):
-            ledger.hold_against(survey.entry, other, before=self._manifest_files())
-        if config.register_checksums and not overwrite:
-            self._record(prepared, partial=False)
+        before = manifest.files(path.parent)
+        recorded = ledger.load(self.ledger_path()).get(survey.entry.key)
+        if not config.download_mode.overwrite_dataset:
+            ledger.hold_against(survey.entry, prepared, where=path.parent, before=before)
+        if recorded:
+            ledger.hold_against(survey.entry, recorded, where=self.ledger_path(), before=before)
+        if config.register_checksums and not config.download_mode.overwrite_dataset:
+            ledger.record(self.ledger_path(), self.name, prepared)
 
-    def _record(self, entry: ledger.Entry, *, partial: bool) -> None:
-        if partial:
-            raise ledger.LedgerError(
-                "a build with max_examples_per_split is no version; build it whole to record it"
-            )
-        ledger.record(self.ledger_path(), self.name, entry)
-        logging.info("recorded %s in %s", entry.key, self.ledger_path())
-
-    def _ledger_key(self, folder: Folder) -> str:
-        return ledger.key(
-            version=str(self.version),
-            config=self.builder_config_name,
-            edition=ledger.edition(folder),
-        )
-
-    def _manifest_files(self) -> dict[str, str] | None:
-        """Raw file → digest of the version that is prepared here, where there is one."""
-        final = pathlib.Path(self._data_dir_root, *self.info.full_name.split("/"), MANIFEST)
-        try:
-            rows = [json.loads(line) for line in final.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError):
-            return None
-        files = {row["image"]: row["image_sha256"] for row in rows}
-        return files | {row["mask"]: row["mask_sha256"] for row in rows}
-
-
-def _regroup(scan: Scan, source: Source, rule: SplitRule, folder: Folder) -> Scan:
-    """Groups by the split rule's own `group`."""
-    if getattr(source, "group", None) is not None:
-        raise DeclarationError("both SOURCE and SPLITS have a `group`; state it once")
-    samples, ungrouped = with_groups(scan.samples, rule.group, folder)
-    others = (*scan.others, *group_files(rule.group))
-    return dataclasses.replace(
-        scan, samples=tuple(samples), ungrouped=tuple(ungrouped), others=others
-    )
-
-
-def _manifest(build_plan: plan.BuildPlan) -> Iterator[dict[str, Any]]:
-    """One row per sample, in record order."""
-    for split in build_plan.splits:
-        for shard, samples in enumerate(split.shards):
-            for one in samples:
-                yield {
-                    "id": one.sample.id,
-                    "split": split.name,
-                    "shard": shard,
-                    "group": one.sample.group,
-                    "image": one.sample.image,
-                    "image_sha256": one.image.sha256,
-                    "mask": one.sample.mask,
-                    "mask_sha256": one.mask.sha256,
-                    "ids_sha256": one.mask.ids,
-                    "height": one.image.height,
-                    "width": one.image.width,
-                    "pixels": {str(i): n for i, n in sorted(one.mask.counts.items())},
-                }
-
-
-def _metadata(survey: Survey) -> dict[str, Any]:
-    """What stays with the dataset, beside the declaration."""
-    classes = range(len(survey.entry.classes))
-    pixels: dict[str, Counter] = {}
-    for split in survey.plan.splits:
-        pixels[split.name] = Counter()
-        for one in split.samples:
-            pixels[split.name].update(one.mask.counts)
-    everything = [one for split in survey.plan.splits for one in split.samples]
-    return {
-        "ledger_key": survey.entry.key,
-        "class_pixels": {name: [n[i] for i in classes] for name, n in pixels.items()},
-        "void_pixels": {name: n[VOID_ID] for name, n in pixels.items()},
-        "sizes": {
-            side: [min(v), int(statistics.median(v)), max(v)]
-            for side in ("height", "width")
-            if (v := [getattr(one.image, side) for one in everything])
-        },
-        "groups": {s.name: len({f.sample.group for f in s.samples}) for s in survey.plan.splits},
-        "findings": [
-            {**dataclasses.asdict(finding), "severity": finding.severity.value}
-            for finding in survey.findings
-        ],
-        "partial": survey.partial,
-    }
-
-
-@contextlib.contextmanager
-def _bar(title: str, total: int) -> Iterator[Any]:
-    """A progress bar's `update`."""
-    with tqdm.tqdm(desc=title, total=total, unit=" samples", leave=False) as bar:
-        yield bar.update
+    def _prepared_dir(self) -> pathlib.Path:
+        """Where the finished version lies, also while `data_dir` is a temporary folder."""
+        return pathlib.Path(self._data_dir_root, *self.info.full_name.split("/"))
 
 
 def _link(path: pathlib.Path, folder: pathlib.Path) -> None:

@@ -298,7 +298,7 @@ def _stamp(folder: Folder, sample: Sample) -> str:
     """What changes when either file does: size and times. The change time is in it because a copy
     can bring the modification time of another file with it."""
     try:
-        stats = [os.stat(folder.root / name) for name in (sample.image, sample.mask)]
+        stats = [(folder.root / name).stat() for name in (sample.image, sample.mask)]
     except OSError:
         return ""
     return " ".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import zlib
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -26,9 +27,24 @@ FORMAT_OF = {
 # Formats whose bytes go into a record as they are: TensorFlow decodes both, exactly alike everywhere.
 STORED_AS_IS = ("JPEG", "PNG")
 
+# How files of these formats begin.
+_BEGINNINGS = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+    b"RIFF": "WebP",
+    b"GIF8": "GIF",
+}
+
 _ORIENTATION = 0x0112
-_TIFF_BITS = 258
-_PNG_DEPTH, _PNG_COLOUR_TYPE = 24, 25  # offsets into the file: IHDR comes first, always
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT = 258, 262, 339
+_TIFF_WHITE_IS_ZERO, _TIFF_SIGNED = 0, 2
+_PNG_DEPTH, _PNG_COLOUR_TYPE = 24, 25  # offsets into the file: IHDR comes first, which is checked
+
+# Where a PNG may tell its orientation: the chunk, what older ImageMagick writes, XMP.
+_PNG_EXIF = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,6 +72,9 @@ class Opened:
       depth: bits per channel.
       orientation: the EXIF orientation, 1 when upright as stored.
       size: width and height, upright.
+      lossy: whether its compression changes values: JPEG, also inside a TIFF, and lossy WebP.
+      white_is_zero: whether it is a TIFF whose numbers run against its brightness; the pixels here
+        are brightness.
     """
 
     image: Image.Image
@@ -64,6 +83,8 @@ class Opened:
     depth: int
     orientation: int
     size: tuple[int, int]
+    lossy: bool
+    white_is_zero: bool
 
 
 def open_image(data: bytes, *, sketch: bool = False) -> Opened:
@@ -80,39 +101,46 @@ def open_image(data: bytes, *, sketch: bool = False) -> Opened:
     """
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
+        # A JPEG of several pictures: a phone's or drone's photo with its preview behind it, which
+        # every viewer and decoder leaves alone.
+        kind = "JPEG" if image.format == "MPO" else image.format or ""
         frames = getattr(image, "n_frames", 1)
-        if frames > 1:
+        if frames > 1 and image.format != "MPO":
             raise ImageError(f"holds {frames} frames; save the one that is meant as a single image")
-        kind, mode, size = image.format or "", image.mode, image.size
+        mode, size = image.mode, image.size
+        if reason := _unfit(data, image, kind):
+            raise ImageError(reason)
         depth = _depth(data, image)
         # Pillow turns TIFFs while it loads them and forgets the tag, so it is read before.
-        orientation = image.getexif().get(_ORIENTATION, 1) if kind != "PNG" else 1
+        orientation = _orientation(image) if kind != "PNG" else 1
+        lossy = _lossy(data, image, kind)
+        white_is_zero = kind == "TIFF" and _tiff(image, _TIFF_PHOTOMETRIC, 1) == _TIFF_WHITE_IS_ZERO
         if sketch and kind == "JPEG":
             image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
         image.load()
-        if kind == "PNG":
-            # Its EXIF chunk may lie behind the pixels.
-            orientation = image.getexif().get(_ORIENTATION, 1) if "exif" in image.info else 1
+        if kind == "PNG" and not _PNG_EXIF.isdisjoint(image.info):
+            orientation = _orientation(image)  # its EXIF chunk may lie behind the pixels
     except UnidentifiedImageError:
+        raise ImageError(_unidentified(data)) from None
+    except Image.DecompressionBombError:
         raise ImageError(
-            "is not an image this project reads (JPEG, PNG, TIFF, BMP, WebP, GIF), or its beginning "
-            "is damaged"
+            f"claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: a damaged or hostile "
+            "file, or a scene that has to be cut into tiles first"
         ) from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"claims to be larger than any picture: {error}") from None
     except ImageError:
         raise
     # Pillow's decoders raise whatever their format's code does: SyntaxError, struct.error, …
     except Exception as error:
         raise ImageError(f"cannot be decoded: {error or type(error).__name__}") from None
-    if orientation not in _TURNS:
-        orientation = 1
-    if kind != "TIFF":
+    if kind == "TIFF":
+        size = image.size
+    else:
         image = turn(image, orientation)
-    if orientation >= 5:
-        size = size[::-1]
+        size = size[::-1] if orientation >= 5 else size
+    if image.mode.startswith("I;16") and image.mode != "I;16":  # big-endian
+        image, mode = Image.fromarray(np.asarray(image).astype(np.uint16)), "I;16"
     mode = mode + ";16" if depth == 16 and mode in ("RGB", "RGBA", "LA") else mode
-    return Opened(image, kind, mode, depth, orientation, size)
+    return Opened(image, kind, mode, depth, orientation, size, lossy, white_is_zero)
 
 
 def turn(image: Image.Image, orientation: int) -> Image.Image:
@@ -150,7 +178,93 @@ def encode_png(image: Image.Image | np.ndarray) -> bytes:
 
 def is_plain_grey_png(data: bytes) -> bool:
     """Whether these are the bytes of an 8-bit grey PNG, whose values every decoder agrees on."""
-    return data[_PNG_DEPTH : _PNG_COLOUR_TYPE + 1] == b"\x08\x00"
+    head = data[: _PNG_COLOUR_TYPE + 1]
+    return head.startswith(b"\x89PNG") and head.endswith(b"\x08\x00")
+
+
+def _unidentified(data: bytes) -> str:
+    """Why Pillow does not know a file."""
+    if not data:
+        return "is empty"
+    for beginning, kind in _BEGINNINGS.items():
+        if data.startswith(beginning):
+            return (
+                f"begins as a {kind}, but is damaged or of a kind that is not read (number of "
+                "bands, depth or compression)"
+            )
+    return "is not an image this project reads (JPEG, PNG, TIFF, BMP, WebP, GIF)"
+
+
+def _unfit(data: bytes, image: Image.Image, kind: str) -> str:
+    """Why a file that Pillow would decode must not be used, or ""."""
+    if not all(image.size):
+        return "has no pixels"
+    if kind == "PNG":
+        return _png_damage(data)
+    if kind == "JPEG":
+        # Zeros in place of the end, as broken-off downloads leave, decode as grey without complaint.
+        # The end mark of a preview lies before the picture's own data.
+        end = data.rfind(b"\xff\xd9")
+        if end < len(data) - 2 and end < data.rfind(b"\xff\xda"):
+            return "is truncated: its end is not there"
+    if kind == "BMP" and image.mode == "1" and _bmp_bits(data) != 1:
+        # Pillow takes each bit of it for a pixel (seen in 12.3).
+        return "is a BMP with two colours in more than one bit, which is not read right; save a PNG"
+    if kind == "TIFF" and _tiff(image, _TIFF_SAMPLE_FORMAT, 1) == _TIFF_SIGNED and image.mode == "L":
+        return "holds signed 8-bit values, which are read as 128..255 where they are negative"
+    if kind == "TIFF" and image.mode.startswith("I"):
+        if _tiff(image, _TIFF_PHOTOMETRIC, 1) == _TIFF_WHITE_IS_ZERO:
+            return "is a TIFF of more than 8 bits in which 0 is white; save it with 0 as black"
+    return ""
+
+
+def _png_damage(data: bytes) -> str:
+    """Why a PNG is not whole, or "".
+
+    Pillow does not look at the checksums of pixel data, and a flipped bit can decode to other values
+    without an error.
+    """
+    if data[12:16] != b"IHDR":
+        return "is a PNG that does not begin with its header"
+    at = 8
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if zlib.crc32(memoryview(data)[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return f"is damaged: the checksum of its {kind.decode('latin-1')} chunk is wrong"
+        if kind == b"IEND":
+            return ""
+        at = end + 4
+    return "is truncated: its end is not there"
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1 where there is none, or none that any viewer could read."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
+def _lossy(data: bytes, image: Image.Image, kind: str) -> bool:
+    if kind == "WEBP":
+        return b"VP8L" not in data
+    if kind == "TIFF":
+        return image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp", "lerc")
+    return kind == "JPEG"
+
+
+def _tiff(image: Image.Image, tag: int, default: int) -> int:
+    """The first value of a TIFF tag."""
+    value = image.tag_v2.get(tag, default)  # type: ignore[attr-defined]
+    return int(value[0] if isinstance(value, tuple) else value)
+
+
+def _bmp_bits(data: bytes) -> int:
+    """Bits per pixel, which OS/2's short header has elsewhere."""
+    at = 24 if data[14] == 12 else 28
+    return int.from_bytes(data[at : at + 2], "little")
 
 
 def _depth(data: bytes, image: Image.Image) -> int:
@@ -158,6 +272,5 @@ def _depth(data: bytes, image: Image.Image) -> int:
     if image.format == "PNG":
         return data[_PNG_DEPTH]
     if image.format == "TIFF":
-        bits = image.tag_v2.get(_TIFF_BITS, (1,))  # type: ignore[attr-defined]
-        return int(bits[0] if isinstance(bits, tuple) else bits)
+        return _tiff(image, _TIFF_BITS, 1)
     return {"1": 1, "I;16": 16, "I": 32, "F": 32}.get(image.mode, 8)

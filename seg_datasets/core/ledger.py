@@ -1,8 +1,10 @@
-"""The ledger: what a version is. `checksums/<name>.json` remembers it; every build is held against it.
+"""The ledger: what a version is.
 
-An entry stands for one config, version and edition. The edition is the name that a raw folder gives
-itself in `edition.txt`; most have none. It is there for raw data that is no promise of the dataset's
-own version, such as the drawn sample that ships with `aerial`.
+`checksums/<name>.json` remembers it, and every build is held against it.
+
+An entry stands for one config, version and edition. The edition is the name that a raw folder
+gives itself in `edition.txt`; most have none. It is there for raw data that is no promise of the
+dataset's own version, such as the drawn sample that ships with `aerial`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from seg_datasets.core.sources import Folder
 from seg_datasets.core.write import ShardDone, write_atomically
 
 EDITION_FILE = "edition.txt"
+
+# The entry of a built version, beside its records.
+ENTRY = "ledger_entry.json"
 
 # Up to here an entry carries the digest of each raw file, so that a mismatch can be named anywhere.
 # Beyond, names come from the manifest beside a built dataset.
@@ -148,11 +153,19 @@ def load(path: pathlib.Path) -> dict[str, Entry]:
         raise LedgerError(f"{path} is damaged ({error}); restore it from git") from error
 
 
+def load_entry(path: pathlib.Path) -> Entry:
+    """The entry that lies beside a built version."""
+    try:
+        return Entry.from_json(json.loads(path.read_text(encoding="utf-8")), path)
+    except ValueError as error:
+        raise LedgerError(f"{path} is damaged ({error}); build the version anew") from error
+
+
 def record(path: pathlib.Path, name: str, entry: Entry) -> None:
     """Adds an entry, or the digests of another file format to the same one. Never changes one."""
     entries = load(path)
     if known := entries.get(entry.key):
-        hold_against(entry, known, before=None)
+        hold_against(entry, known, where=path)
         splits = {
             split: {**fields, "shards": {**entry.splits[split]["shards"], **fields["shards"]}}
             for split, fields in known.splits.items()
@@ -164,12 +177,15 @@ def record(path: pathlib.Path, name: str, entry: Entry) -> None:
     write_atomically(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
 
 
-def hold_against(entry: Entry, known: Entry, *, before: Mapping[str, str] | None) -> None:
+def hold_against(
+    entry: Entry, known: Entry, *, where: object, before: Mapping[str, str] | None = None
+) -> None:
     """Refuses raw data, classes or splits that are not those of the recorded version.
 
     Args:
       entry: what would be built.
       known: what is recorded.
+      where: the ledger, or the folder of the prepared version.
       before: raw file → digest of the recorded version, where a manifest is at hand.
 
     Raises:
@@ -192,9 +208,9 @@ def hold_against(entry: Entry, known: Entry, *, before: Mapping[str, str] | None
             )
     if what:
         raise LedgerError(
-            f"This is not version {known.key} as it was recorded: {what}.\n"
-            "Nothing was written. Restore the raw files, or raise VERSION in the dataset folder (with "
-            "a line in RELEASE_NOTES) and record it with --register_checksums."
+            f"This is not version {known.key} as {where} has it: {what}.\n"
+            "Nothing was written. Restore the raw files, or raise VERSION in the dataset folder "
+            "(with a line in RELEASE_NOTES) and record it with --register_checksums."
         )
 
 

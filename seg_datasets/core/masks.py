@@ -9,7 +9,14 @@ import numpy as np
 from PIL import Image
 
 from seg_datasets.core.classes import RawTable
-from seg_datasets.core.images import ImageError, encode_png, is_plain_grey_png, open_image, turn
+from seg_datasets.core.images import (
+    ImageError,
+    Opened,
+    encode_png,
+    is_plain_grey_png,
+    open_image,
+    turn,
+)
 
 
 class MisfitError(ImageError):
@@ -27,6 +34,7 @@ class Mask:
       counts: class id → pixels.
       stray: raw value that is in no table → pixels, most frequent first.
       as_stored: whether the file's own bytes hold just these ids, for every decoder.
+      mode: Pillow's mode, with the true depth where Pillow spreads few bits over 0..255 ("L;4").
     """
 
     raw: np.ndarray
@@ -54,10 +62,11 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
     """
     opened = open_image(data)
     image = turn(opened.image, drawn_on) if opened.orientation == 1 else opened.image
-    if opened.mode.endswith(";16"):
-        raise MisfitError("has 16 bits per channel in several channels; save ids as one channel")
+    if reason := _unfit(opened, table):
+        raise MisfitError(reason)
+    few_bits = image.mode == "L" and opened.depth in (2, 4)
     if table.bands == 1:
-        raw = _grey(image, opened.depth)
+        raw = _grey(image, opened.depth if few_bits else 8)
         ids, counts, stray = _through_lut(raw, table)
         known = None if not stray else table.lut[raw] >= 0
     else:
@@ -74,7 +83,7 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
         # `_through_lut` hands the raw array back where the table changes nothing in it.
         as_stored=ids is raw and not stray and not turned and is_plain_grey_png(data),
         format=opened.format,
-        mode=opened.mode,
+        mode=f"L;{opened.depth}" if few_bits else opened.mode,
         orientation=opened.orientation,
     )
 
@@ -102,13 +111,65 @@ def encode(ids: np.ndarray) -> bytes:
     return encode_png(np.ascontiguousarray(ids))
 
 
+def _unfit(opened: Opened, table: RawTable) -> str:
+    """Why the numbers of a mask file must not be trusted to be what the table means, or ""."""
+    image, depth = opened.image, opened.depth
+    if opened.mode.endswith(";16"):
+        return "has 16 bits per channel in several channels; save ids as one channel"
+    if opened.lossy and opened.format != "JPEG" and table.threshold is None:
+        # A JPEG has a check of its own, which counts the damage.
+        return f"is a {opened.format} compressed with loss, which changes values; export it as PNG"
+    if table.bands > 1:
+        return ""
+    if opened.white_is_zero and depth > 1:
+        return "is a TIFF in which 0 is white: its numbers run against what one sees; save it anew"
+    if table.threshold is not None:
+        if image.mode == "P":
+            return "has a palette, and a `Threshold` cuts grey values; save it as grey"
+        if image.mode in ("1", "L") and depth < 8 and table.threshold.at >= 2**depth:
+            return (
+                f"has {depth} bits, so all its values lie below the `Threshold` at "
+                f"{table.threshold.at}; state the values themselves in the source's `values`"
+            )
+    if image.mode == "P" and opened.format == "GIF":
+        return (
+            "is a GIF with a palette: whoever writes a GIF numbers the colours anew. State the "
+            "colours ('#rrggbb') in the source's `values`"
+        )
+    if image.mode == "P" and _greys_disagree(image, table):
+        return (
+            "has a palette of greys whose numbers say other classes than the greys do, as tools "
+            "leave that make PNGs small; state the colours ('#rrggbb') in the source's `values`, or "
+            "save it as grey"
+        )
+    return ""
+
+
+def _greys_disagree(image: Image.Image, table: RawTable) -> bool:
+    """Whether a palette of greys leaves open if its numbers or its greys are the ids.
+
+    The plain black-and-white palette does not: there 0 and 1 are meant, as in a 1-bit file.
+    """
+    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    used = np.flatnonzero(image.histogram())
+    if used[-1] >= len(palette) or not (palette == palette[:, :1]).all():
+        return False
+    greys = palette[used, 0].astype(int)
+    if len(set(greys)) == len(greys) and (np.diff(greys) < 0).any():
+        return True
+    if used[-1] <= 1 and [*palette[used, 0]] == [*(255 * used)]:
+        return False
+    by_number, by_grey = table.lut[used], table.lut[greys]
+    return bool((by_number >= 0).all() and (by_grey >= 0).all() and (by_number != by_grey).any())
+
+
 def _grey(image: Image.Image, depth: int) -> np.ndarray:
     """Grey values and palette indices as the file holds them."""
     if image.mode == "1":
         return np.asarray(image).astype(np.uint8)
     if image.mode in ("L", "P"):
         raw = np.asarray(image)
-        if image.mode == "L" and depth in (2, 4):
+        if depth < 8:
             # Pillow spreads 2- and 4-bit grey over 0..255, exactly; the file holds the quotient.
             raw = raw // (255 // (2**depth - 1))
         return raw
@@ -138,8 +199,11 @@ def _grey(image: Image.Image, depth: int) -> np.ndarray:
 
 def _colours(image: Image.Image, bands: int) -> np.ndarray:
     """Colours as integers 0xRRGGBB or 0xRRGGBBAA."""
-    if image.mode not in ("1", "L", "P", "RGB", "RGBA"):
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         raise MisfitError(f"is in mode {image.mode}; masks by colour are RGB, RGBA or palette PNGs")
+    if image.mode == "P" and image.getextrema()[1] >= len(image.getpalette("RGB") or ()) // 3:
+        # Decoders make such pixels black.
+        raise MisfitError("has pixels of a number that is not in its palette; save it anew")
     channels = np.asarray(image.convert("RGBA")).astype(np.uint32)
     if bands == 3 and not (channels[..., 3] == 255).all():
         raise MisfitError(

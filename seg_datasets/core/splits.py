@@ -42,7 +42,9 @@ class Assignment:
 class SplitRule(Protocol):
     """What stands in SPLITS of a dataset folder."""
 
-    group: GroupRule | None
+    @property
+    def group(self) -> GroupRule | None:
+        """How samples are grouped, or None where the source says so."""
 
     def assign(self, samples: Sequence[Sample], folder: Folder) -> Assignment:
         """Assigns every sample to a split, or raises SplitError."""

@@ -31,22 +31,38 @@ def opened(data_dir: pathlib.Path, version_dir: pathlib.Path) -> Iterator[pathli
     Raises:
       BusyError: another process builds the same version here.
     """
-    name = "-".join(version_dir.relative_to(data_dir).parts)
-    folder = data_dir / _FOLDER / name
+    folder = _folder(data_dir, version_dir)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.with_name(name + ".lock")
-    with _locked(lock, version_dir):
-        folder.mkdir(exist_ok=True)
-        for stale in folder.glob("*.tmp"):
-            stale.unlink(missing_ok=True)
-        yield folder
-        shutil.rmtree(folder)
-        # TFDS's own half-made folders of killed builds: `incomplete.XXXXXX_1.0.0`.
-        for left in version_dir.parent.glob(f"incomplete.*_{version_dir.name}"):
-            shutil.rmtree(left, ignore_errors=True)
-        lock.unlink()
-    with contextlib.suppress(OSError):  # others are building
-        folder.parent.rmdir()
+    lock = folder.with_name(folder.name + ".lock")
+    try:
+        with _locked(lock, version_dir):
+            try:
+                folder.mkdir(exist_ok=True)
+                for stale in folder.rglob("*.tmp"):
+                    stale.unlink(missing_ok=True)
+                yield folder
+                shutil.rmtree(folder)
+                # TFDS's own half-made folders of killed builds: `incomplete.XXXXXX_1.0.0`.
+                for left in version_dir.parent.glob(f"incomplete.*_{version_dir.name}"):
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                with contextlib.suppress(OSError):  # finished shards in it: the next build goes on
+                    folder.rmdir()
+                lock.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):  # other versions are being built
+            folder.parent.rmdir()
+
+
+def sweep(data_dir: pathlib.Path, version_dir: pathlib.Path) -> None:
+    """Removes what a build left that was killed after its version was in place."""
+    if _folder(data_dir, version_dir).exists():
+        with contextlib.suppress(BusyError), opened(data_dir, version_dir):
+            pass
+
+
+def _folder(data_dir: pathlib.Path, version_dir: pathlib.Path) -> pathlib.Path:
+    return data_dir / _FOLDER / "-".join(version_dir.relative_to(data_dir).parts)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -109,7 +110,7 @@ def write_shard(
     try:
         adapter.write_examples(temporary, _records(job, pool, progress))
         sha256, size = digest(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
@@ -169,7 +170,7 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -184,10 +185,10 @@ def _records(
             yield index, record(facts, job.recipe, folder)
         return
     ahead: collections.deque[futures.Future[bytes]] = collections.deque()
-    waiting = iter(job.samples)
+    waiting, most = iter(job.samples), _AHEAD * workers()
     try:
         for index in range(len(job.samples)):
-            while len(ahead) < _AHEAD * workers() and (facts := next(waiting, None)) is not None:
+            for facts in itertools.islice(waiting, most - len(ahead)):
                 ahead.append(pool.submit(record, facts, job.recipe, folder))
             yield index, ahead.popleft().result()
             if progress:

@@ -93,7 +93,7 @@ def _rows(town: Town, block: Box) -> None:
     """Long houses with lawns, paths and parked cars between them."""
     dice = town.dice
     _lawn(town, block)
-    wide, height = dice.between(76, 104), dice.between(9, 20)
+    wide, height = dice.between(88, 116), dice.between(9, 20)
     rows = max(1, 2 * block.half_v // (wide * 2 + dice.between(14, 26) * SUB))
     for row in block.split(1, rows):
         path = row.v + row.half_v
@@ -118,8 +118,8 @@ def _rows(town: Town, block: Box) -> None:
 def _centre(town: Town, block: Box) -> None:
     """Large roofs close together, with courts and a few trees."""
     dice, look = town.dice, town.look
-    yard = dice.near(dice.pick((look.paving, look.asphalt, *colours.GROUNDS)), 10)
-    town.lay(block, yard, dice.near(yard, 10), grain=12)
+    yard = dice.near(dice.pick((look.paving, look.asphalt, look.soil)), 10)
+    town.lay(block, yard, dice.near(yard, 10), grain=18)
     parts = (1 + half // dice.between(380, 620) for half in block[2:])
     for part in block.split(*parts):
         long, wide = (half * dice.between(62, 90) // 100 for half in part[2:])
@@ -137,14 +137,13 @@ def _works(town: Town, block: Box) -> None:
     parts = (1 + half // dice.between(600, 1000) for half in block[2:])
     for part in block.split(*parts):
         ground = dice.near(dice.pick((look.asphalt, look.asphalt, look.paving, look.soil)), 14)
-        town.lay(part, ground, dice.near(ground, 14), grain=dice.between(8, 26))
+        town.lay(part, ground, dice.near(ground, 14), grain=dice.between(16, 30))
         for _ in range(dice.between(2, 4)):
             long = max(150, part.half_u * dice.between(30, 90) // 100)
             wide = max(120, part.half_v * dice.between(30, 70) // 100)
             town.hall(_within(town, part, long, wide, 60), height=dice.between(7, 13))
         for _ in range(dice.between(0, 2)):
-            tank = _within(town, part, 150, 150)
-            town.tank(tank.u, tank.v, dice.between(70, 150))
+            town.tank(*_within(town, part, 150, 150)[:2], dice.between(70, 150))
         for _ in range(dice.between(1, 4)):
             town.stack(*_within(town, part, 120, 120)[:2])
         town.bays(_within(town, part, 260, 60, 20))
@@ -175,14 +174,14 @@ def _park(town: Town, block: Box) -> None:
     town.lay(Box(cross.u, block.v, 18, block.half_v), path)
     for _ in range(dice.between(0, 3)):
         court, ground = _within(town, block, 330, 200), dice.near(dice.pick(colours.COURTS), 10)
-        if town.lay(court, dice.near(ground, 12), grain=10, take=16):
+        if town.lay(court, dice.near(colours.RUNOFF, 8), grain=14, take=16):
             town.lay(court.inner(54), colours.LINES, grain=0)
             town.lay(court.inner(62), ground, grain=8)
             town.lay(Box(court.u, court.v, 4, 146), colours.LINES, grain=0)
             town.lay(Box(court.u, court.v, 150, 4), colours.LINES, grain=0)
     if dice.chance(25):
-        pond = _within(town, block, 250, 180)
-        town.lay(pond, dice.near(colours.POND, 10), cut=170, grain=5, take=8)
+        pond = dice.near(colours.POND, 10)
+        town.lay(_within(town, block, 250, 180), pond, cut=170, grain=5, take=8)
     if dice.chance(60):
         town.house(_within(town, block, dice.between(120, 200), dice.between(90, 120), 80))
     town.trees(block, 8 + look.greenery // 2)
@@ -193,7 +192,7 @@ def _yard(town: Town, block: Box) -> None:
     dice = town.dice
     for part in block.split(dice.between(1, 3), dice.between(1, 2)):
         ground = dice.near(dice.pick((town.look.soil, *colours.GROUNDS)), 12)
-        town.lay(part, ground, dice.near(ground, 16), grain=dice.between(6, 40))
+        town.lay(part, ground, dice.near(ground, 16), grain=dice.between(20, 44))
         for _ in range(dice.between(1, 4)):
             heap = _within(town, part, dice.between(60, 240), dice.between(60, 180))
             town.lay(heap, dice.near(dice.pick(colours.GROUNDS), 12), take=8)
@@ -223,8 +222,7 @@ def _farm(town: Town, block: Box) -> None:
 def _farmstead(town: Town, block: Box) -> None:
     """A yard with a house, barns, perhaps a silo."""
     dice = town.dice
-    yard = _within(town, block, 500, 400, 20)
-    u, v = yard[:2]
+    u, v, *_ = yard = _within(town, block, 500, 400, 20)
     town.lay(yard, dice.near(town.look.soil, 14), dice.near(town.look.dry, 10), cut=220, grain=30)
     town.house(Box(u - 240, v - 180, dice.between(120, 170), dice.between(90, 120)))
     barn = Box(u + 180, v + 140, dice.between(220, 320), dice.between(110, 170))

@@ -118,7 +118,7 @@ class Canvas:
             tone = 256 + lit + (self.fine[patch.at] - 128) // 2
             self.paint(patch, depth, _colours(colour) * tone[..., None] >> 8, 15)
         for patch, heading, roof in self._roofs:
-            weather = (self.fine[patch.at] - 128) // 8 + (self.soft[patch.at] - 128) // 6
+            weather = (self.fine[patch.at] - 128) // 14 + (self.soft[patch.at] - 128) // 10
             tone = (roof.tones(patch, heading, self.sun) + weather)[..., None]
             depth = roof.outline(patch)
             self.paint(patch, depth, _colours(roof.colour) * tone >> 8)

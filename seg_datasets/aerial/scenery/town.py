@@ -135,7 +135,7 @@ class Town:
         pitch, ribs = dice.between(40, 80), dice.pick((0, 32, 48))
         extras: tuple[Extra, ...]
         if form == "flat":
-            colour, pitch = dice.near(dice.pick(look.flat), 14), dice.between(-70, 90)
+            colour, pitch = dice.near(dice.pick(look.flat), 14), dice.between(80, 150)
             extras = self._machines(box, dice.between(0, 2))
         else:
             colour = dice.near(dice.pick(look.pitched), 16)
@@ -155,7 +155,7 @@ class Town:
         dice = self.dice
         long, wide = box.half_u, box.half_v
         kind = dice.between(0, 9)
-        form, ribs, pitch = "flat", 0, dice.between(-80, 110)
+        form, ribs, pitch = "flat", 0, dice.between(80, 160)
         wings: tuple[Box, ...] = (Box(0, 0, long, wide),)
         if kind < 3 and min(long, wide) > 160:
             arm = min(long, wide) * dice.between(5, 7) // 16

@@ -49,8 +49,13 @@ class Source(Protocol):
         whose sizes do not tell is refused).
     """
 
-    values: Values | None
-    masks_follow_exif: bool | None
+    @property
+    def values(self) -> Values | None:
+        """How raw mask values lead to classes."""
+
+    @property
+    def masks_follow_exif(self) -> bool | None:
+        """What masks were drawn on."""
 
     def scan(self, folder: Folder) -> Scan:
         """Finds the samples of a raw folder without reading a pixel."""

@@ -1,0 +1,86 @@
+"""What lies beside the records: one row per sample, and the metadata of a version."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from seg_datasets.core.classes import VOID_ID
+from seg_datasets.core.plan import BuildPlan
+from seg_datasets.core.sample import plain
+from seg_datasets.core.survey import Survey
+from seg_datasets.core.write import write_atomically
+
+NAME = "manifest.jsonl"
+
+
+def save(plan: BuildPlan, folder: pathlib.Path) -> None:
+    """Writes the manifest of a plan, one JSON object per line, in record order."""
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(plan))
+    write_atomically(folder / NAME, "".join(lines))
+
+
+def files(folder: pathlib.Path) -> dict[str, str] | None:
+    """Raw file → digest as a prepared version's manifest has them; None where there is none."""
+    try:
+        lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+    except (OSError, ValueError):
+        return None
+    found = {plain(row["image"]): row["image_sha256"] for row in rows}
+    return found | {plain(row["mask"]): row["mask_sha256"] for row in rows}
+
+
+def metadata(survey: Survey) -> dict[str, Any]:
+    """What `info.metadata` gains by a build, beside what the dataset folder declares."""
+    pixels: dict[str, Counter[int]] = {}
+    for split in survey.plan.splits:
+        pixels[split.name] = Counter()
+        for one in split.samples:
+            pixels[split.name].update(one.mask.counts)
+    images = [one.image for split in survey.plan.splits for one in split.samples]
+    ids = range(len(survey.entry.classes))
+    return {
+        "ledger_key": survey.entry.key,
+        "class_pixels": {name: [count[i] for i in ids] for name, count in pixels.items()},
+        "void_pixels": {name: count[VOID_ID] for name, count in pixels.items()},
+        "sizes": {
+            "height": _spread([image.height for image in images]),
+            "width": _spread([image.width for image in images]),
+        },
+        "groups": {s.name: len({f.sample.group for f in s.samples}) for s in survey.plan.splits},
+        "findings": [
+            {**dataclasses.asdict(finding), "severity": finding.severity.value}
+            for finding in survey.findings
+        ],
+        "partial": survey.partial,
+    }
+
+
+def _rows(plan: BuildPlan) -> Iterator[dict[str, Any]]:
+    for split in plan.splits:
+        for shard, samples in enumerate(split.shards):
+            for one in samples:
+                yield {
+                    "id": one.sample.id,
+                    "split": split.name,
+                    "shard": shard,
+                    "group": one.sample.group,
+                    "image": one.sample.image,
+                    "image_sha256": one.image.sha256,
+                    "mask": one.sample.mask,
+                    "mask_sha256": one.mask.sha256,
+                    "ids_sha256": one.mask.ids,
+                    "height": one.image.height,
+                    "width": one.image.width,
+                    "pixels": {str(i): n for i, n in sorted(one.mask.counts.items())},
+                }
+
+
+def _spread(values: list[int]) -> list[int]:
+    return [min(values), int(statistics.median(values)), max(values)] if values else []

@@ -1,0 +1,177 @@
+"""Survey: all that comes before writing. Scan, facts, checks, splits and plan, or a refusal."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from tqdm import auto as tqdm
+
+from seg_datasets.core import checks, facts, ledger, plan, write
+from seg_datasets.core.cache import FactsCache
+from seg_datasets.core.classes import ClassTable, DeclarationError
+from seg_datasets.core.sources import Folder, Scan, Source
+from seg_datasets.core.sources.image_mask_folders import group_files, with_groups
+from seg_datasets.core.splits import Assignment, SplitError, SplitRule
+
+# Pillow modes that a record can hold without loss, by channels and bits. Palettes and 1-bit
+# pictures are spread to grey or colour by every decoder alike.
+_MODES = {
+    (1, 8): frozenset({"1", "L"}),
+    (3, 8): frozenset({"1", "L", "P", "RGB"}),
+    (4, 8): frozenset({"RGBA"}),
+    (1, 16): frozenset({"I;16"}),
+    (3, 16): frozenset({"RGB;16"}),
+    (4, 16): frozenset({"RGBA;16"}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """What a dataset folder declares, see `SegmentationBuilder`."""
+
+    classes: ClassTable
+    source: Source
+    splits: SplitRule
+    channels: int = 3
+    bits: int = 8
+    accept: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def modes(self) -> frozenset[str]:
+        """Pillow modes that image records can hold without loss."""
+        if (self.channels, self.bits) not in _MODES:
+            raise DeclarationError(
+                f"no image has CHANNELS = {self.channels} with {self.bits} bits; take 1, 3 or 4 "
+                "channels of np.uint8 or np.uint16"
+            )
+        return _MODES[self.channels, self.bits]
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """A raw folder, looked at, checked, split and planned; nothing written yet.
+
+    Attributes:
+      findings: warnings, and errors that the declaration accepts.
+      partial: whether only a part of the samples was asked for, which is no version.
+    """
+
+    folder: Folder
+    plan: plan.BuildPlan
+    findings: Sequence[checks.Finding]
+    entry: ledger.Entry
+    recipe: write.Recipe
+    partial: bool
+
+
+def survey(
+    declaration: Declaration,
+    folder: Folder,
+    *,
+    key: str,
+    file_format: str,
+    sharding: plan.Sharding,
+    max_examples_per_split: int | None = None,
+) -> Survey:
+    """Looks at a raw folder and plans a build.
+
+    Args:
+      declaration: what the dataset folder says.
+      folder: the raw folder.
+      key: name of the ledger's entry.
+      file_format: of the records.
+      sharding: how many shards.
+      max_examples_per_split: plan for the first so many only.
+
+    Raises:
+      RefusedError: there are errors; carries all findings.
+    """
+    scan = _grouped(declaration.source.scan(folder), declaration, folder)
+    table = declaration.classes.raw_table(declaration.source.values)
+    with bar("Looking at samples", len(scan.samples)) as progress:
+        seen = facts.collect(
+            scan.samples,
+            folder=folder,
+            table=table,
+            masks_follow_exif=declaration.source.masks_follow_exif,
+            cache=FactsCache(folder.root),
+            progress=progress,
+        )
+    assignment, problem = _assign(scan, declaration.splits, folder)
+    subject = checks.Subject(
+        scan=scan,
+        facts=seen,
+        classes=declaration.classes,
+        table=table,
+        modes=declaration.modes,
+        masks_follow_exif=declaration.source.masks_follow_exif,
+        split_of=assignment.split_of,
+        wanted=assignment.wanted,
+        split_problem=problem,
+        listed_nowhere=assignment.listed_nowhere,
+    )
+    findings = checks.run(subject, accept=declaration.accept)
+    if any(finding.severity is checks.Severity.ERROR for finding in findings):
+        raise checks.RefusedError(findings, folder.root)
+    build_plan = plan.make(
+        seen,
+        assignment.split_of,
+        splits=list(dict.fromkeys(assignment.split_of[s.id] for s in scan.samples)),
+        sharding=sharding,
+        max_examples_per_split=max_examples_per_split,
+    )
+    return Survey(
+        folder=folder,
+        plan=build_plan,
+        findings=findings,
+        entry=ledger.make_entry(
+            key=key,
+            plan=build_plan,
+            files=ledger.raw_files(seen, folder, (*scan.others, *assignment.files)),
+            classes=declaration.classes.names,
+            split_rule=declaration.splits.describe(),
+        ),
+        recipe=write.Recipe(
+            raw=os.fspath(folder.root.resolve()),
+            table=table,
+            masks_follow_exif=declaration.source.masks_follow_exif,
+            file_format=file_format,
+        ),
+        partial=max_examples_per_split is not None,
+    )
+
+
+@contextlib.contextmanager
+def bar(title: str, total: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar's `update`."""
+    with tqdm.tqdm(desc=title, total=total, unit=" samples", leave=False) as shown:
+        yield shown.update
+
+
+def _grouped(scan: Scan, declaration: Declaration, folder: Folder) -> Scan:
+    """Groups by the split rule's own `group`, where it has one."""
+    rule = declaration.splits.group
+    if rule is None:
+        return scan
+    if getattr(declaration.source, "group", None) is not None:
+        raise DeclarationError("both SOURCE and SPLITS have a `group`; state it once")
+    samples, ungrouped = with_groups(scan.samples, rule, folder)
+    return dataclasses.replace(
+        scan,
+        samples=tuple(samples),
+        ungrouped=tuple(ungrouped),
+        others=(*scan.others, *group_files(rule)),
+    )
+
+
+def _assign(scan: Scan, rule: SplitRule, folder: Folder) -> tuple[Assignment, str]:
+    """The splits, or why there are none: a finding among the others, not the end of the checks."""
+    if not scan.samples:
+        return Assignment({}), ""
+    try:
+        return rule.assign(scan.samples, folder), ""
+    except SplitError as error:
+        return Assignment({}), str(error)
