@@ -1,0 +1,1 @@
+"""The dataset `aerial`: building footprints over city orthophotos."""

@@ -1,5 +1,7 @@
 """Building footprints over city orthophotos, from the user's own folder."""
 
+from typing import ClassVar
+
 import tensorflow_datasets as tfds
 
 import seg_datasets
@@ -9,7 +11,7 @@ class Builder(seg_datasets.SegmentationBuilder):
     """Building footprints over city orthophotos."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put aerial images into `images/` and their masks, under the same names, into `masks/`:
 

@@ -38,8 +38,12 @@ class Threshold:
     above: str
 
     def __post_init__(self) -> None:
-        if not 0 < self.at <= 65535:
-            raise DeclarationError(f"Threshold(at={self.at}): a threshold lies in 1..65535")
+        if not isinstance(self.at, int) or not 0 < self.at <= 65535:
+            raise DeclarationError(
+                f"Threshold(at={self.at!r}): a threshold is a whole number in 1..65535"
+            )
+        if self.below == self.above:
+            raise DeclarationError(f"Threshold: {self.below!r} stands on both sides")
 
 
 Values = Mapping[RawValue, str] | Threshold
@@ -85,7 +89,7 @@ class RawTable:
 
 @dataclasses.dataclass(frozen=True, init=False)
 class ClassTable:
-    """The classes of a dataset: names in the order of their ids 0..K-1, a colour each, 255 for void.
+    """The classes of a dataset: names in the order of their ids 0..K-1, a colour each; 255 is void.
 
     Args:
       *names: class names; the first has id 0.
@@ -153,6 +157,10 @@ class ClassTable:
         if isinstance(values, Threshold):
             below, above = self.id_of(values.below), self.id_of(values.above)
             return RawTable(1, {v: below if v < values.at else above for v in range(65536)}, values)
+        if not isinstance(values, Mapping):
+            raise DeclarationError(
+                f"values={values!r}: write raw value → class name, {{0: 'name'}}"
+            )
         codes: dict[int, int] = {}
         bands: set[int] = set()
         for value, name in values.items():
@@ -200,14 +208,18 @@ def _colour(value: RawValue) -> Colour:
 def _code(value: RawValue) -> tuple[int, int]:
     """Number of bands and the value as one integer."""
     if isinstance(value, bool):
-        raise DeclarationError(f"{value!r} is no raw value; write 0 or 1")
+        raise DeclarationError(f"{value!r} is no raw value; write {int(value)}")
     if isinstance(value, int):
         if 0 <= value <= 65535:
             return 1, value
     elif isinstance(value, str):
         if re.fullmatch(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})", value):
             return len(value) // 2, int(value[1:], 16)
-    elif len(value) in (3, 4) and all(isinstance(v, int) and 0 <= v <= 255 for v in value):
+    elif (
+        isinstance(value, tuple)
+        and len(value) in (3, 4)
+        and all(isinstance(v, int) and 0 <= v <= 255 for v in value)
+    ):
         return len(value), int.from_bytes(bytes(value), "big")
     raise DeclarationError(
         f"{value!r} is no raw value; write a grey value or palette index 0..65535, '#rrggbb', "

@@ -19,7 +19,7 @@ from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 
 # Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 1
+LOOK = 2
 
 # So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
 _STRAY_KEPT = 16
@@ -121,8 +121,7 @@ class SampleFacts:
     @property
     def content(self) -> bytes:
         """Digest of what a record holds: id, group, image, ids."""
-        parts = (self.sample.id, self.sample.group, self.image.content, self.mask.ids)
-        return hashlib.sha256("\0".join(parts).encode()).digest()
+        return content_digest(self.sample.id, self.sample.group, self.image.content, self.mask.ids)
 
 
 def workers() -> int:
@@ -227,7 +226,7 @@ def _look_at_image(folder: Folder, name: str) -> ImageFacts:
             width=opened.size[0],
             height=opened.size[1],
             orientation=opened.orientation,
-            pixels="" if sketched else _digest(np.asarray(opened.image), opened.mode),
+            pixels="" if sketched else pixel_digest(images.storable(opened.image)),
             opaque=_opaque(opened.image, extremes),
             constant=_flat(extremes),
         )
@@ -256,7 +255,7 @@ def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> 
         width=mask.raw.shape[1],
         height=mask.raw.shape[0],
         orientation=mask.orientation,
-        ids=_digest(mask.ids, "ids"),
+        ids=ids_digest(mask.ids),
         counts=mask.counts,
         stray=dict([*stray.items()][:_STRAY_KEPT]),
         stray_values=len(stray),
@@ -275,6 +274,21 @@ def _apart(mask: masks.Mask) -> tuple[dict[int, int], dict[int, int]]:
     between = dict(zip(values.tolist(), pixels.tolist(), strict=True))
     rims = {v: n for v, n in mask.stray.items() if 2 * between.get(v, 0) > n}
     return {v: n for v, n in mask.stray.items() if v not in rims}, rims
+
+
+def content_digest(name: str, group: str, image: str, ids: str) -> bytes:
+    """What a sample is, whatever build of an encoder its record was made with."""
+    return hashlib.sha256("\0".join((name, group, image, ids)).encode()).digest()
+
+
+def pixel_digest(image: Image.Image) -> str:
+    """Digest of the pixels a record would hold."""
+    return _digest(np.asarray(image), image.mode)
+
+
+def ids_digest(ids: np.ndarray) -> str:
+    """Digest of class ids and their shape."""
+    return _digest(ids, "ids")
 
 
 def _digest(pixels: np.ndarray, kind: str) -> str:

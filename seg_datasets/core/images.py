@@ -24,8 +24,11 @@ FORMAT_OF = {
     "gif": "GIF",
 }
 
-# Formats whose bytes go into a record as they are: TensorFlow decodes both, exactly alike everywhere.
+# Formats whose bytes go into a record as they are: TensorFlow decodes both, alike everywhere.
 STORED_AS_IS = ("JPEG", "PNG")
+
+# Several channels of 16 bits: Pillow decodes their upper 8 bits only.
+DEEP_COLOUR = ("LA;16", "RGB;16", "RGBA;16")
 
 # How files of these formats begin.
 _BEGINNINGS = {
@@ -100,7 +103,7 @@ def open_image(data: bytes, *, sketch: bool = False) -> Opened:
         pixels than any picture has.
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         # A JPEG of several pictures: a phone's or drone's photo with its preview behind it, which
         # every viewer and decoder leaves alone.
         kind = "JPEG" if image.format == "MPO" else image.format or ""
@@ -114,7 +117,7 @@ def open_image(data: bytes, *, sketch: bool = False) -> Opened:
         # Pillow turns TIFFs while it loads them and forgets the tag, so it is read before.
         orientation = _orientation(image) if kind != "PNG" else 1
         lossy = _lossy(data, image, kind)
-        white_is_zero = kind == "TIFF" and _tiff(image, _TIFF_PHOTOMETRIC, 1) == _TIFF_WHITE_IS_ZERO
+        white_is_zero = kind == "TIFF" and _white_is_zero(image)
         if sketch and kind == "JPEG":
             image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
         image.load()
@@ -139,7 +142,8 @@ def open_image(data: bytes, *, sketch: bool = False) -> Opened:
         size = size[::-1] if orientation >= 5 else size
     if image.mode.startswith("I;16") and image.mode != "I;16":  # big-endian
         image, mode = Image.fromarray(np.asarray(image).astype(np.uint16)), "I;16"
-    mode = mode + ";16" if depth == 16 and mode in ("RGB", "RGBA", "LA") else mode
+    if depth == 16 and f"{mode};16" in DEEP_COLOUR:
+        mode = f"{mode};16"
     return Opened(image, kind, mode, depth, orientation, size, lossy, white_is_zero)
 
 
@@ -155,15 +159,19 @@ def upright_png(data: bytes) -> bytes:
       ImageError: the pixels do not fit a PNG as they are.
     """
     opened = open_image(data)
-    if opened.mode.endswith(";16") and opened.format in ("PNG", "TIFF"):
+    if opened.mode in DEEP_COLOUR:
         raise ImageError("has 16 bits per channel in several channels; store it as an upright PNG")
-    image = opened.image
-    if image.mode not in ("1", "L", "P", "LA", "RGB", "RGBA", "I;16"):
+    image = storable(opened.image)
+    if image.mode not in ("1", "L", "LA", "RGB", "RGBA", "I;16"):
         raise ImageError(f"is in mode {image.mode}, which a PNG cannot hold exactly")
-    if image.mode == "P":
-        # Palettes of GIF and BMP: the colours are the picture, the indices are not.
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     return encode_png(image)
+
+
+def storable(image: Image.Image) -> Image.Image:
+    """The pixels of a picture without its palette: the colours are the picture, not the indices."""
+    if image.mode != "P":
+        return image
+    return image.convert("RGBA" if "transparency" in image.info else "RGB")
 
 
 def encode_png(image: Image.Image | np.ndarray) -> bytes:
@@ -202,7 +210,7 @@ def _unfit(data: bytes, image: Image.Image, kind: str) -> str:
     if kind == "PNG":
         return _png_damage(data)
     if kind == "JPEG":
-        # Zeros in place of the end, as broken-off downloads leave, decode as grey without complaint.
+        # Zeros in place of the end, as broken downloads leave, decode as grey without complaint.
         # The end mark of a preview lies before the picture's own data.
         end = data.rfind(b"\xff\xd9")
         if end < len(data) - 2 and end < data.rfind(b"\xff\xda"):
@@ -210,19 +218,23 @@ def _unfit(data: bytes, image: Image.Image, kind: str) -> str:
     if kind == "BMP" and image.mode == "1" and _bmp_bits(data) != 1:
         # Pillow takes each bit of it for a pixel (seen in 12.3).
         return "is a BMP with two colours in more than one bit, which is not read right; save a PNG"
-    if kind == "TIFF" and _tiff(image, _TIFF_SAMPLE_FORMAT, 1) == _TIFF_SIGNED and image.mode == "L":
+    if (
+        kind == "TIFF"
+        and _tiff(image, _TIFF_SAMPLE_FORMAT, 1) == _TIFF_SIGNED
+        and image.mode == "L"
+    ):
         return "holds signed 8-bit values, which are read as 128..255 where they are negative"
-    if kind == "TIFF" and image.mode.startswith("I"):
-        if _tiff(image, _TIFF_PHOTOMETRIC, 1) == _TIFF_WHITE_IS_ZERO:
-            return "is a TIFF of more than 8 bits in which 0 is white; save it with 0 as black"
+    if kind == "TIFF" and image.mode.startswith("I") and _white_is_zero(image):
+        # Pillow turns these only where they have 8 bits.
+        return "is a TIFF of more than 8 bits in which 0 is white; save it with 0 as black"
     return ""
 
 
 def _png_damage(data: bytes) -> str:
     """Why a PNG is not whole, or "".
 
-    Pillow does not look at the checksums of pixel data, and a flipped bit can decode to other values
-    without an error.
+    Pillow does not look at the checksums of pixel data, and a flipped bit can decode to other
+    values without an error.
     """
     if data[12:16] != b"IHDR":
         return "is a PNG that does not begin with its header"
@@ -253,6 +265,10 @@ def _lossy(data: bytes, image: Image.Image, kind: str) -> bool:
     if kind == "TIFF":
         return image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp", "lerc")
     return kind == "JPEG"
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    return _tiff(image, _TIFF_PHOTOMETRIC, 1) == _TIFF_WHITE_IS_ZERO
 
 
 def _tiff(image: Image.Image, tag: int, default: int) -> int:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.images import (
+    DEEP_COLOUR,
     ImageError,
     Opened,
     encode_png,
@@ -114,7 +115,7 @@ def encode(ids: np.ndarray) -> bytes:
 def _unfit(opened: Opened, table: RawTable) -> str:
     """Why the numbers of a mask file must not be trusted to be what the table means, or ""."""
     image, depth = opened.image, opened.depth
-    if opened.mode.endswith(";16"):
+    if opened.mode in DEEP_COLOUR:
         return "has 16 bits per channel in several channels; save ids as one channel"
     if opened.lossy and opened.format != "JPEG" and table.threshold is None:
         # A JPEG has a check of its own, which counts the damage.
@@ -139,8 +140,8 @@ def _unfit(opened: Opened, table: RawTable) -> str:
     if image.mode == "P" and _greys_disagree(image, table):
         return (
             "has a palette of greys whose numbers say other classes than the greys do, as tools "
-            "leave that make PNGs small; state the colours ('#rrggbb') in the source's `values`, or "
-            "save it as grey"
+            "leave that make PNGs small; state the colours ('#rrggbb') in the source's `values`, "
+            "or save it as grey"
         )
     return ""
 
@@ -151,7 +152,7 @@ def _greys_disagree(image: Image.Image, table: RawTable) -> bool:
     The plain black-and-white palette does not: there 0 and 1 are meant, as in a 1-bit file.
     """
     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    used = np.flatnonzero(image.histogram())
+    used = np.flatnonzero(np.array(image.histogram()))
     if used[-1] >= len(palette) or not (palette == palette[:, :1]).all():
         return False
     greys = palette[used, 0].astype(int)
@@ -201,7 +202,7 @@ def _colours(image: Image.Image, bands: int) -> np.ndarray:
     """Colours as integers 0xRRGGBB or 0xRRGGBBAA."""
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         raise MisfitError(f"is in mode {image.mode}; masks by colour are RGB, RGBA or palette PNGs")
-    if image.mode == "P" and image.getextrema()[1] >= len(image.getpalette("RGB") or ()) // 3:
+    if image.mode == "P" and np.asarray(image).max() >= len(image.getpalette("RGB") or ()) // 3:
         # Decoders make such pixels black.
         raise MisfitError("has pixels of a number that is not in its palette; save it anew")
     channels = np.asarray(image.convert("RGBA")).astype(np.uint32)
@@ -210,7 +211,7 @@ def _colours(image: Image.Image, bands: int) -> np.ndarray:
             "has transparent pixels, but the table has colours without alpha; write '#rrggbbaa' in "
             "the source's `values`, or save the mask without alpha"
         )
-    code = np.zeros(channels.shape[:2], np.uint32)
+    code: np.ndarray = np.zeros(channels.shape[:2], np.uint32)
     for band in range(bands):
         code = code << 8 | channels[..., band]
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 
 from seg_datasets.core.facts import SampleFacts
@@ -109,7 +110,7 @@ def make(
             examples=len(members), total_bytes=sum(record_bytes(f) for f in members)
         )
         ends = [round(len(members) * i / count) for i in range(count + 1)]
-        shards = (tuple(members[a:b]) for a, b in zip(ends, ends[1:], strict=False))
+        shards = (tuple(members[a:b]) for a, b in itertools.pairwise(ends))
         planned.append(SplitPlan(name, tuple(shards)))
     return BuildPlan(tuple(planned))
 

@@ -6,7 +6,7 @@ import dataclasses
 import fractions
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from seg_datasets.core.classes import DeclarationError, few
@@ -14,8 +14,9 @@ from seg_datasets.core.sample import Sample, plain, same
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.sources.image_mask_folders import GroupRule
 
-# Seeds tried for a proposal when a rule leaves a split empty.
+# Seeds tried for a proposal when a rule leaves a split empty, and groups dealt for it altogether.
 _SEEDS_TRIED = 1000
+_DEALS_TRIED = 200_000
 
 
 class SplitError(ValueError):
@@ -56,8 +57,8 @@ class SplitRule(Protocol):
 class Grouped:
     """Whole groups to splits by a hash of the group's name.
 
-    Stable: a group's split depends on its name and the rule alone, so adding raw files never moves a
-    group that was there. The price is that shares are met on average, not exactly; few groups can
+    Stable: a group's split depends on its name and the rule alone, so adding raw files never moves
+    a group that was there. The price is that shares are met on average, not exactly; few groups can
     miss them by far, and `pin` then places some by hand.
 
     Args:
@@ -75,8 +76,12 @@ class Grouped:
         pin: Mapping[str, Sequence[str]] | None = None,
         **shares: float,
     ):
-        if not shares or any(share <= 0 for share in shares.values()):
+        if not shares or not all(0 < share < float("inf") for share in shares.values()):
             raise DeclarationError("Grouped needs shares above 0: train=80, validation=10, test=10")
+        if lone := [split for split, groups in (pin or {}).items() if isinstance(groups, str)]:
+            raise DeclarationError(f"pin: write a list of groups for {few(lone)}")
+        if twice := _repeated(plain(g) for groups in (pin or {}).values() for g in groups):
+            raise DeclarationError(f"pin names the group {few(twice)} more than once")
         self.group = group
         self.seed = str(seed)
         self.shares = {name: fractions.Fraction(str(share)) for name, share in shares.items()}
@@ -103,8 +108,8 @@ class Grouped:
         deal = self._deal(sizes, self.seed)
         if empty := sorted(self.shares.keys() - set(deal.values())):
             raise SplitError(
-                f"{few(empty)} would stay empty: {len(sizes)} groups are dealt by the hash of their "
-                f"names. {self._proposal(sizes)}"
+                f"{few(empty)} would stay empty: {len(sizes)} groups are dealt by the hash of "
+                f"their names. {self._proposal(sizes)}"
             )
         total = sum(self.shares.values())
         return Assignment(
@@ -131,7 +136,7 @@ class Grouped:
             return f"{len(self.shares)} splits need at least as many groups; add raw data"
         total, whole = sum(sizes.values()), sum(self.shares.values())
         best: tuple[float, str, Counter] | None = None
-        for seed in map(str, range(_SEEDS_TRIED)):
+        for seed in map(str, range(min(_SEEDS_TRIED, _DEALS_TRIED // len(sizes) + 1))):
             counts: Counter = Counter()
             for group, split in self._deal(sizes, seed).items():
                 counts[split] += sizes[group]
@@ -186,8 +191,8 @@ class FromFolders:
 class FromLists:
     """The splits the raw data comes with: text files of names, one per line.
 
-    A line is an id, the path of an image, or its file name with or without extension; of several
-    columns the first counts.
+    A line is an id, the path of an image, or its file name with or without extension; where the
+    whole line is none, the first of its columns counts.
 
     Args:
       group: see `ImageMaskFolders.group`; groups in two splits are an error.
@@ -219,7 +224,8 @@ class FromLists:
                 lines = folder.read_text(path).splitlines()
             except (OSError, ValueError) as error:
                 raise SplitError(f"the list of {split} cannot be read: {error}") from error
-            for name in (line.split()[0] for line in lines if line.strip()):
+            for line in filter(str.strip, lines):
+                name = line.strip() if same(line.strip()) in ids else line.split()[0]
                 found = ids.get(same(name), ())
                 if not found:
                     nowhere.append(f"{path}: {name}")
@@ -230,8 +236,10 @@ class FromLists:
                         f"{name!r} is in the lists of {split_of[min(found)]} and {split}"
                     )
         if left := [s.id for s in samples if s.id not in split_of]:
+            unknown = f" (no sample is called {few(nowhere)})" if nowhere else ""
             raise SplitError(
-                f"{len(left)} samples are in no list: {few(left)}; add them, or move them away"
+                f"{len(left)} sample{'s are' if len(left) > 1 else ' is'} in no list: {few(left)}; "
+                f"add to the lists, or move away{unknown}"
             )
         _refuse_empty(self.lists, split_of)
         return Assignment(split_of, {}, tuple(nowhere), tuple(self.lists.values()))
@@ -248,6 +256,10 @@ def _names(samples: Sequence[Sample]) -> dict[str, set[str]]:
         names.setdefault(same(sample.id.rpartition("/")[2]), set()).add(sample.id)
     # An id that is also the file name of another sample means the sample with that id.
     return {**names, **{same(s.id): {s.id} for s in samples}}
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def _refuse_empty(splits: Mapping[str, str], split_of: Mapping[str, str]) -> None:

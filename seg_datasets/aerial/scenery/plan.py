@@ -29,7 +29,7 @@ class Band:
 
 
 def paint(seed: int, city: str, index: int, *, size: int) -> tuple[Pixels, Pixels]:
-    """Draws one scene of a city: its picture (size, size, 3) and mask (size, size) of 0 and 255."""
+    """Draws one scene of a city: its picture (size, size, 3) and mask (size, size) of 0 and 1."""
     look = Look.of(Dice(seed, city))
     dice = Dice(seed, city, index)
     town = Town(look, dice, size=size)
@@ -50,7 +50,7 @@ def paint(seed: int, city: str, index: int, *, size: int) -> tuple[Pixels, Pixel
     image = canvas.photograph(
         dice, softness=look.softness, haze=look.haze, gain=look.gain, noise=look.noise
     )
-    return image, canvas.building.astype(np.uint8) * 255
+    return image, canvas.building.astype(np.uint8)
 
 
 def _whole(town: Town) -> Patch:

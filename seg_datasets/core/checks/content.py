@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject, readable, totals_of
+from seg_datasets.core.checks.values import only_void
+from seg_datasets.core.facts import SampleFacts
 
 
 def _class_never(subject: Subject) -> Iterator[Row]:
     totals = totals_of(subject.facts)
-    if subject.facts and not any(f.mask.problem or f.mask.misfit for f in subject.facts):
+    # Masks that could not be read whole have findings of their own; the class may be in them.
+    unread = any(f.mask.problem or f.mask.misfit or _strays(f) for f in subject.facts)
+    if subject.facts and not unread and not only_void(subject):
         for class_id, name in enumerate(subject.classes.names):
             if not totals[class_id]:
                 yield (
@@ -23,12 +27,16 @@ def _class_never(subject: Subject) -> Iterator[Row]:
 
 def _void_only(subject: Subject) -> Iterator[Row]:
     for facts in readable(subject):
-        if facts.mask.void_only and not facts.mask.stray:
+        if facts.mask.void_only and not _strays(facts):
             yield (
                 facts.sample.mask,
                 "is void everywhere: nothing in it can be learnt or scored",
                 "label the image, or take the pair out",
             )
+
+
+def _strays(facts: SampleFacts) -> int:
+    return facts.mask.stray_values + facts.mask.rim_values
 
 
 def _constant(subject: Subject) -> Iterator[Row]:

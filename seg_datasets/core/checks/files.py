@@ -63,6 +63,14 @@ def _outside(subject: Subject) -> Iterator[Row]:
     yield from ((path, "is a link that leaves the folder", fix) for path in subject.scan.outside)
 
 
+def _undecodable(subject: Subject) -> Iterator[Row]:
+    fix = "rename it in UTF-8 (convmv does whole folders)"
+    yield from (
+        (path, "has a name that is not UTF-8 and would be another one on every machine", fix)
+        for path in subject.scan.undecodable
+    )
+
+
 def _nothing(subject: Subject) -> Iterator[Row]:
     if not subject.scan.samples:
         yield (
@@ -75,18 +83,20 @@ def _nothing(subject: Subject) -> Iterator[Row]:
 def _listed_nowhere(subject: Subject) -> Iterator[Row]:
     fix = "mend the list, or add the files"
     yield from (
-        (n, "is in a split list, but no sample has it", fix) for n in subject.listed_nowhere
+        (name, "is in a split list, but no sample is called so", fix)
+        for name in subject.listed_nowhere
     )
 
 
 CHECKS = (
     Check("SD001", "image-without-mask", Severity.ERROR, _image_without_mask),
     Check("SD002", "mask-without-image", Severity.ERROR, _mask_without_image),
-    Check("SD003", "same-id-twice", Severity.ERROR, _same_id),
-    Check("SD004", "unreadable-file", Severity.ERROR, _unreadable),
+    Check("SD003", "same-id-twice", Severity.ERROR, _same_id, final=True),
+    Check("SD004", "unreadable-file", Severity.ERROR, _unreadable, final=True),
     Check("SD005", "wrong-extension", Severity.ERROR, _wrong_extension),
     Check("SD006", "foreign-file", Severity.WARNING, _foreign),
     Check("SD007", "link-leaves-folder", Severity.ERROR, _outside),
-    Check("SD008", "nothing-found", Severity.ERROR, _nothing),
+    Check("SD008", "nothing-found", Severity.ERROR, _nothing, final=True),
     Check("SD009", "listed-but-missing", Severity.ERROR, _listed_nowhere),
+    Check("SD010", "name-not-utf-8", Severity.ERROR, _undecodable),
 )

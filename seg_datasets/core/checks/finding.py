@@ -19,7 +19,13 @@ class Severity(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, where, and what to do."""
+    """One thing that is wrong, where, and what to do.
+
+    Attributes:
+      code: stands for the check, see docs/checks.md.
+      where: the file, or what else it is about ("class 'road'").
+      acceptable: whether it is an error that a dataset folder may accept, with a reason.
+    """
 
     code: str
     name: str
@@ -27,6 +33,7 @@ class Finding:
     where: str
     message: str
     fix: str
+    acceptable: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
@@ -42,14 +49,19 @@ class RefusedError(Exception):
     def __init__(self, findings: Sequence[Finding], raw: object):
         self.findings = tuple(findings)
         errors = [f for f in findings if f.severity is Severity.ERROR]
-        super().__init__(
-            f"{raw} is refused: {len(errors)} error{'s' * (len(errors) != 1)} in "
-            f"{len({f.code for f in errors})} kind{'s' * (len({f.code for f in errors}) != 1)}. "
-            f"Nothing was written.\n{describe(errors)}\n\nEach code is explained in docs/checks.md. "
-            "What is known and meant can be let through with a reason, which the version then "
-            'carries: ACCEPT = {"' + (errors[0].code if errors else "SD…") + '": "why"} in the '
-            "dataset folder."
+        kinds = {f.code for f in errors}
+        message = (
+            f"{raw} is refused: {len(errors)} error{'s' * (len(errors) != 1)} of {len(kinds)} "
+            f"kind{'s' * (len(kinds) != 1)}. Nothing was written.\n{describe(errors)}\n\n"
+            "Each code is explained in docs/checks.md."
         )
+        if acceptable := sorted({f.code for f in errors if f.acceptable}):
+            message += (
+                f" What is known and meant can be let through ({', '.join(acceptable)} here) with "
+                f'a reason that the version then carries: ACCEPT = {{"{acceptable[0]}": "why"}} '
+                "in the dataset folder."
+            )
+        super().__init__(message)
 
 
 def describe(findings: Sequence[Finding], *, most: int = _SHOWN) -> str:

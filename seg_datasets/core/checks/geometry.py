@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject, readable
+from seg_datasets.core.checks.values import depths_disagree
 from seg_datasets.core.classes import few
-from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.facts import ImageFacts, SampleFacts
+from seg_datasets.core.images import DEEP_COLOUR
 
 
 def _size_mismatch(subject: Subject) -> Iterator[Row]:
@@ -29,8 +31,8 @@ def _exif_mismatch(subject: Subject) -> Iterator[Row]:
             yield (
                 facts.sample.mask,
                 reason,
-                "state masks_follow_exif=True (drawn on the upright picture) or False (drawn on the "
-                "pixels as stored) in the source, or rotate the files for good",
+                "state masks_follow_exif=True (drawn on the upright picture) or False (drawn on "
+                "the pixels as stored) in the source, or rotate the files for good",
             )
 
 
@@ -62,16 +64,14 @@ def _askew(facts: SampleFacts, follow: bool | None) -> str:
 def _mode_misfit(subject: Subject) -> Iterator[Row]:
     for facts in readable(subject):
         image = facts.image
-        opaque_mode = {"RGBA": "RGB", "LA": "L"}.get(image.mode) if image.opaque else None
-        fits = bool({image.mode, opaque_mode} & subject.modes)
-        if not fits or (not image.opaque and image.mode == "P"):
+        if not _fits(image, subject.modes):
             kind = image.mode + ("" if image.opaque else " with transparent pixels")
             yield (
                 facts.sample.image,
                 f"is {kind}; records hold {few(sorted(subject.modes))} without loss",
                 "convert the image, or set CHANNELS and IMAGE_DTYPE of the dataset",
             )
-        elif image.mode.endswith(";16") and not image.stored_as_is:
+        elif image.mode in DEEP_COLOUR and not image.stored_as_is:
             yield (
                 facts.sample.image,
                 f"is 16-bit {image.mode[:-3]} {image.format} and would have to be re-encoded",
@@ -79,24 +79,39 @@ def _mode_misfit(subject: Subject) -> Iterator[Row]:
             )
 
 
+def _fits(image: ImageFacts, modes: frozenset[str]) -> bool:
+    if not image.opaque and not image.mode.startswith("RGBA"):
+        return False  # a palette or one colour can be transparent without a channel for it
+    opaque_mode = {"RGBA": "RGB", "LA": "L"}.get(image.mode) if image.opaque else None
+    return bool({image.mode, opaque_mode} & modes)
+
+
 def _mixed_modes(subject: Subject) -> Iterator[Row]:
-    by_mode: dict[str, list[str]] = defaultdict(list)
+    images: dict[str, list[str]] = defaultdict(list)
+    masks: dict[str, list[str]] = defaultdict(list)
+    disagreeing = {path for path, _, _ in depths_disagree(subject)}
     for facts in readable(subject):
-        by_mode[facts.image.mode].append(facts.sample.image)
-    usual = max(by_mode, key=lambda mode: len(by_mode[mode]), default="")
-    for mode, paths in by_mode.items():
-        if mode != usual:
-            yield (
-                paths[0],
-                f"is {mode}, as {len(paths)} image{'s' * (len(paths) > 1)} of {len(subject.facts)}; "
-                f"most are {usual}",
-                "convert them to one mode, if the difference is not meant",
-            )
+        if _fits(facts.image, subject.modes):  # the others have a finding of their own
+            images[facts.image.mode].append(facts.sample.image)
+        # Colours are the same colours in every mode; numbers need not be the same numbers.
+        if subject.table.bands == 1 and facts.sample.mask not in disagreeing:
+            masks[facts.mask.mode].append(facts.sample.mask)
+    for what, by_mode in (("image", images), ("mask", masks)):
+        usual = max(by_mode, key=lambda mode: len(by_mode[mode]), default="")
+        for mode, paths in by_mode.items():
+            if mode != usual:
+                yield (
+                    paths[0],
+                    f"is {mode}, like {few(paths[1:], 3)}; most {what}s are {usual}"
+                    if paths[1:]
+                    else f"is {mode}; the other {what}s are {usual}",
+                    "export them in one mode, if the difference is not meant",
+                )
 
 
 def _turned(subject: Subject) -> Iterator[Row]:
     for facts in readable(subject):
-        if facts.image.orientation != 1:
+        if facts.image.orientation != 1 and not _askew(facts, subject.masks_follow_exif):
             yield (
                 facts.sample.image,
                 f"has EXIF orientation {facts.image.orientation}; its record holds the upright "
@@ -106,9 +121,9 @@ def _turned(subject: Subject) -> Iterator[Row]:
 
 
 CHECKS = (
-    Check("SD101", "size-mismatch", Severity.ERROR, _size_mismatch),
-    Check("SD102", "exif-mismatch", Severity.ERROR, _exif_mismatch),
-    Check("SD103", "image-mode-misfit", Severity.ERROR, _mode_misfit),
+    Check("SD101", "size-mismatch", Severity.ERROR, _size_mismatch, final=True),
+    Check("SD102", "exif-mismatch", Severity.ERROR, _exif_mismatch, final=True),
+    Check("SD103", "image-mode-misfit", Severity.ERROR, _mode_misfit, final=True),
     Check("SD104", "mixed-modes", Severity.WARNING, _mixed_modes),
     Check("SD105", "stored-upright", Severity.WARNING, _turned),
 )

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from seg_datasets.core.checks.finding import Severity
-from seg_datasets.core.checks.subject import Check, Row, Subject
+from seg_datasets.core.checks.subject import Check, Row, Subject, readable
 from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
 
@@ -49,7 +49,8 @@ def _equal_across_splits(subject: Subject) -> Iterator[Row]:
 def _group_torn(subject: Subject) -> Iterator[Row]:
     splits: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for sample in subject.scan.samples:
-        if sample.id in subject.split_of:
+        # Samples without a group have a finding of their own.
+        if sample.group and sample.id in subject.split_of:
             splits[sample.group][subject.split_of[sample.id]] += 1
     for group, counts in splits.items():
         if len(counts) > 1:
@@ -86,15 +87,15 @@ def _shares_off(subject: Subject) -> Iterator[Row]:
 
 def _twins(subject: Subject) -> list[list[SampleFacts]]:
     by_key: dict[str, list[SampleFacts]] = defaultdict(list)
-    for facts in subject.facts:
+    for facts in readable(subject):
         # Constant pictures are equal without being the same; they have their own finding.
-        if not facts.image.problem and not facts.image.constant:
+        if not facts.image.constant:
             by_key[facts.image.key].append(facts)
     return [group for group in by_key.values() if len(group) > 1]
 
 
 def _agree(group: Sequence[SampleFacts]) -> bool:
-    return len({facts.mask.ids or facts.mask.sha256 for facts in group}) == 1
+    return len({facts.mask.ids for facts in group}) == 1
 
 
 def _splits_of(group: Sequence[SampleFacts], subject: Subject) -> list[str]:
@@ -107,6 +108,6 @@ CHECKS = (
     Check("SD403", "group-in-two-splits", Severity.ERROR, _group_torn),
     Check("SD404", "equal-images-in-two-splits", Severity.ERROR, _equal_across_splits),
     Check("SD405", "sample-without-group", Severity.ERROR, _ungrouped),
-    Check("SD406", "splits-impossible", Severity.ERROR, _split_problem),
+    Check("SD406", "splits-impossible", Severity.ERROR, _split_problem, final=True),
     Check("SD407", "split-share-off", Severity.WARNING, _shares_off),
 )

@@ -42,12 +42,18 @@ Row = tuple[str, str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One rule, with the code and name its findings carry."""
+    """One rule, with the code and name its findings carry.
+
+    Attributes:
+      final: whether an error of this kind cannot be accepted, because there is no record to be made
+        of such a sample, or only a wrong one.
+    """
 
     code: str
     name: str
     severity: Severity
     rows: Callable[[Subject], Iterable[Row]]
+    final: bool = False
 
 
 def readable(subject: Subject) -> Iterator[SampleFacts]:

@@ -9,11 +9,16 @@ from seg_datasets.core.checks.subject import Check, Row, Subject, totals_of
 from seg_datasets.core.classes import VOID_ID, few
 from seg_datasets.core.facts import SampleFacts
 
+_SAY_255 = "state what 255 means in the source's `values`: {0: ..., 255: 'the class'}, or 'void'"
+
+_FEW_BITS = {"1": 1, "L;2": 2, "L;4": 4}
+_EIGHT_BITS = ("L", "LA", "RGB", "RGBA")
+
 
 def _unknown_values(subject: Subject) -> Iterator[Row]:
     for facts in subject.facts:
         mask = facts.mask
-        if mask.stray and not _lossy(facts) and not _zero_255(facts, subject):
+        if mask.stray and not _lossy(facts, subject) and not _zero_255(facts, subject):
             pixels = [f"{subject.table.label(v)} ({n} px)" for v, n in mask.stray.items()]
             more = mask.stray_values - len(mask.stray)
             yield (
@@ -27,12 +32,12 @@ def _unknown_values(subject: Subject) -> Iterator[Row]:
 def _interpolated(subject: Subject) -> Iterator[Row]:
     for facts in subject.facts:
         mask = facts.mask
-        if mask.rim_values and not _lossy(facts):
+        if mask.rim_values and not _lossy(facts, subject):
             yield (
                 facts.sample.mask,
-                f"{mask.rim_pixels} pixels hold {mask.rim_values} unknown values that only stand at "
-                "borders, between their neighbours' values: resized with interpolation, or drawn "
-                "with anti-aliasing",
+                f"{mask.rim_pixels} pixels hold {mask.rim_values} unknown values that stand at "
+                "borders only, between their neighbours' values: resized with interpolation, or "
+                "drawn with anti-aliasing",
                 "export the mask again without either (nearest neighbour), or state a `Threshold` "
                 "in the source's `values`",
             )
@@ -40,47 +45,96 @@ def _interpolated(subject: Subject) -> Iterator[Row]:
 
 def _lossy_mask(subject: Subject) -> Iterator[Row]:
     for facts in subject.facts:
-        if _lossy(facts):
+        if _lossy(facts, subject):
             n = facts.mask.stray_values + facts.mask.rim_values
+            done = f"has smeared {n} unknown values into it" if n else "may have changed its ids"
             yield (
                 facts.sample.mask,
-                f"is JPEG, whose compression has smeared {n} unknown values into it",
-                "export the mask again as PNG; a JPEG cannot be repaired, only cut by a stated "
-                "`Threshold`",
+                f"is JPEG, whose compression {done}",
+                "export the mask again as PNG; a JPEG cannot be repaired, only, where it has two "
+                "classes, be cut by a stated `Threshold`",
             )
 
 
-def _lossy(facts: SampleFacts) -> bool:
-    return facts.mask.format == "JPEG" and bool(facts.mask.stray_values + facts.mask.rim_values)
+def _lossy(facts: SampleFacts, subject: Subject) -> bool:
+    """A JPEG whose values are taken at their word: where ids lie close, damage is other ids."""
+    return facts.mask.format == "JPEG" and subject.table.threshold is None
 
 
 def _zero_255_masks(subject: Subject) -> Iterator[Row]:
-    fix = (
-        "state what 255 means in the source's `values`: {0: ..., 255: 'the class'}, or 'void' if "
-        "it is that"
-    )
     for facts in subject.facts:
         if _zero_255(facts, subject):
             yield (
                 facts.sample.mask,
                 "holds 0 and 255 only, where the class table expects "
                 f"{subject.table.describe()}: a black-and-white mask?",
-                fix,
+                _SAY_255,
             )
-    # Where 255 leads to void, a black-and-white set would pass as "all background or unknown".
-    totals = totals_of(subject.facts)
-    if (
-        totals[VOID_ID]
-        and subject.table.ids.get(255) == VOID_ID
-        and len(subject.classes) > 1
-        and not any(n for i, n in totals.items() if i not in (0, VOID_ID))
-    ):
+
+
+def _only_void(subject: Subject) -> Iterator[Row]:
+    if only_void(subject):
+        first = subject.classes.names[0]
         yield (
             "all masks",
-            f"hold {subject.classes.names[0]} and 255 only; 255 leads to void, so no class but "
-            f"{subject.classes.names[0]} is ever there: black-and-white masks?",
-            fix,
+            f"hold {first!r} and 255 only; 255 leads to void, so nothing but {first!r} is ever "
+            "there: black-and-white masks?",
+            _SAY_255,
         )
+
+
+def only_void(subject: Subject) -> bool:
+    """Whether a set of black-and-white masks may pass as "all background or unknown"."""
+    present = {class_id for class_id, pixels in totals_of(subject.facts).items() if pixels}
+    return _void_255(subject) and VOID_ID in present and present <= {0, VOID_ID}
+
+
+def _some_only_void(subject: Subject) -> Iterator[Row]:
+    """A few black-and-white masks among masks of ids lose their class without a trace."""
+    if not _void_255(subject) or only_void(subject):
+        return
+    paths = [
+        f.sample.mask
+        for f in subject.facts
+        if {*f.mask.counts} == {0, VOID_ID} and not f.mask.stray
+    ]
+    if paths:
+        yield (
+            paths[0],
+            f"holds {subject.classes.names[0]!r} and 255 (void) only"
+            + (f", like {few(paths[1:], 3)}" if paths[1:] else "")
+            + ": right where the rest is unknown, wrong where 255 is a class there",
+            "look at it; a mask whose 255 is a class has to be written in ids like the others",
+        )
+
+
+def depths_disagree(subject: Subject) -> Iterator[Row]:
+    """Masks of few bits among masks of 8, where a number and its brightness are both known.
+
+    A tool that makes PNGs small writes 0 and 255 in one bit, where they read as 0 and 1.
+    """
+    ids = subject.table.ids
+    if subject.table.bands > 1 or not any(f.mask.mode in _EIGHT_BITS for f in subject.facts):
+        return
+    for facts in subject.facts:
+        if bits := _FEW_BITS.get(facts.mask.mode):
+            spread = 255 // (2**bits - 1)
+            torn = [
+                v
+                for v in range(1, 2**bits)
+                if {v, v * spread} <= ids.keys() and ids[v] != ids[v * spread]
+            ]
+            if here := [v for v in torn if ids[v] in facts.mask.counts]:
+                yield (
+                    facts.sample.mask,
+                    f"has {bits} bit{'s' * (bits > 1)} where other masks have 8: its {here[0]} may "
+                    f"be the {here[0] * spread} of the others, and the class table has both",
+                    "export all masks in 8 bits",
+                )
+
+
+def _void_255(subject: Subject) -> bool:
+    return subject.table.ids.get(255) == VOID_ID and len(subject.classes) > 1
 
 
 def _zero_255(facts: SampleFacts, subject: Subject) -> bool:
@@ -102,9 +156,12 @@ def _mask_misfit(subject: Subject) -> Iterator[Row]:
 
 
 CHECKS = (
-    Check("SD201", "mask-value-unknown", Severity.ERROR, _unknown_values),
-    Check("SD202", "mask-looks-interpolated", Severity.ERROR, _interpolated),
-    Check("SD203", "mask-jpeg-damaged", Severity.ERROR, _lossy_mask),
-    Check("SD204", "mask-is-black-and-white", Severity.ERROR, _zero_255_masks),
-    Check("SD205", "mask-mode-misfit", Severity.ERROR, _mask_misfit),
+    Check("SD201", "mask-value-unknown", Severity.ERROR, _unknown_values, final=True),
+    Check("SD202", "mask-looks-interpolated", Severity.ERROR, _interpolated, final=True),
+    Check("SD203", "mask-jpeg-damaged", Severity.ERROR, _lossy_mask, final=True),
+    Check("SD204", "mask-is-black-and-white", Severity.ERROR, _zero_255_masks, final=True),
+    Check("SD205", "mask-mode-misfit", Severity.ERROR, _mask_misfit, final=True),
+    Check("SD206", "only-background-and-void", Severity.ERROR, _only_void),
+    Check("SD207", "mask-depths-disagree", Severity.ERROR, depths_disagree),
+    Check("SD208", "some-masks-only-void", Severity.WARNING, _some_only_void),
 )

@@ -24,6 +24,7 @@ class Scan:
       clashes: id → the paths that claim it (the same name twice, or different only in letter case
         or Unicode form).
       foreign: files in the image or mask folder that are neither.
+      undecodable: files whose names are not UTF-8, escaped.
       outside: links that lead out of the raw folder.
       ungrouped: ids for which the group rule gives no group.
       others: further files that decide what the dataset is (a CSV of groups).
@@ -34,6 +35,7 @@ class Scan:
     masks_without_image: tuple[str, ...] = ()
     clashes: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     foreign: tuple[str, ...] = ()
+    undecodable: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     ungrouped: tuple[str, ...] = ()
     others: tuple[str, ...] = ()

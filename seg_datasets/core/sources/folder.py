@@ -12,6 +12,11 @@ class OutsideError(ValueError):
     """A path leads out of the raw folder."""
 
 
+def by_name(name: str) -> tuple[str, str]:
+    """The order of names on every machine: by NFC, then as spelled."""
+    return plain(name), name
+
+
 # What desktops leave behind; never data.
 _DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 
@@ -41,7 +46,8 @@ class Folder:
         while pending:
             below = pending.pop()
             with os.scandir(self.root / below) as entries:
-                for entry in entries:
+                # Sorted, because of two links to one folder only the first is followed.
+                for entry in sorted(entries, key=lambda entry: by_name(entry.name)):
                     if entry.name.startswith(".") or entry.name.lower() in _DROPPINGS:
                         continue
                     path = f"{below}{entry.name}"
@@ -56,9 +62,9 @@ class Folder:
                         seen.add(real)
                     if entry.is_dir():
                         pending.append(path + "/")
-                    elif entry.is_file():
-                        files.append(path)
-        return sorted(files, key=plain), sorted(outside, key=plain)
+                    elif entry.is_file() or entry.is_symlink():
+                        files.append(path)  # a broken link too: who reads it says so
+        return sorted(files, key=by_name), sorted(outside, key=by_name)
 
     def path(self, name: str) -> pathlib.Path:
         """The absolute path of a file below the root.

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import fnmatch
 import io
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,20 +37,24 @@ class CsvGroups:
         """Id → group, with ids as `same` spells them.
 
         Raises:
-          DeclarationError: a column is missing, or an id has two groups.
+          DeclarationError: the file cannot be read, a column is missing, or an id has two groups.
         """
-        rows = csv.DictReader(io.StringIO(folder.read_text(self.path)))
-        columns = rows.fieldnames or []
+        try:
+            reader = csv.DictReader(io.StringIO(folder.read_text(self.path), newline=""))
+            rows, columns = [*reader], reader.fieldnames or []
+        except (OSError, ValueError, csv.Error) as error:
+            raise DeclarationError(f"the groups in {self.path} cannot be read: {error}") from error
         if lacking := [c for c in (self.id, self.group) if c not in columns]:
             raise DeclarationError(
                 f"{self.path} has no column {lacking[0]!r}; it has {', '.join(columns)}"
             )
         groups: dict[str, str] = {}
         for row in rows:
-            name, group = same(row[self.id] or ""), plain((row[self.group] or "").strip())
-            if groups.setdefault(name, group) != group:
+            name = same((row[self.id] or "").strip())
+            group = plain((row[self.group] or "").strip())
+            if name and groups.setdefault(name, group) != group:
                 raise DeclarationError(
-                    f"{self.path}: {row[self.id]!r} is in two groups, {groups[name]!r} and {group!r}"
+                    f"{self.path}: {row[self.id]!r} is in the groups {groups[name]!r} and {group!r}"
                 )
         return groups
 
@@ -62,8 +67,8 @@ class ImageMaskFolders:
     """Images in one folder, masks in another (or in the same one), told apart by their names.
 
     An id is the image's path below the image folder, without the extension and what `image_name`
-    puts around `{stem}`: `images/rome/0001.jpg` has the id `rome/0001`. Letter case and Unicode form
-    never decide whether an image and a mask belong together.
+    puts around `{stem}`: `images/rome/0001.jpg` has the id `rome/0001`. Letter case and Unicode
+    form never decide whether an image and a mask belong together.
 
     Attributes:
       images: folder of the images below the raw folder, "." for the raw folder itself. `{split}`
@@ -95,6 +100,8 @@ class ImageMaskFolders:
             raise DeclarationError(
                 "images and masks cannot be told apart: give them two folders or two name patterns"
             )
+        if isinstance(self.ignore, str):
+            raise DeclarationError(f"ignore={self.ignore!r}: write a list, [{self.ignore!r}]")
         for field in ("images", "masks"):
             if getattr(self, field).startswith("/") or ".." in getattr(self, field).split("/"):
                 raise DeclarationError(f"{field}={getattr(self, field)!r} leaves the raw folder")
@@ -102,7 +109,8 @@ class ImageMaskFolders:
     def scan(self, folder: Folder) -> Scan:
         """Pairs the images and masks of a raw folder by their names."""
         files, outside = folder.files()
-        images, masks, foreign = self._sort_out(files)
+        undecodable = [p for p in files if not _is_text(p) and not self._ignored(plain(p))]
+        images, masks, foreign = self._sort_out(path for path in files if _is_text(path))
         keys = sorted(images.keys() | masks.keys())
         clashes = {
             plain(paths[0]): tuple(paths)
@@ -125,7 +133,10 @@ class ImageMaskFolders:
             masks_without_image=tuple(masks[k][0][0] for k in keys if k not in images),
             clashes=clashes,
             foreign=tuple(foreign),
-            outside=tuple(outside),
+            undecodable=tuple(
+                os.fsencode(p).decode(errors="backslashreplace") for p in undecodable
+            ),
+            outside=tuple(path for path in outside if not self._ignored(plain(path))),
             ungrouped=tuple(ungrouped),
             others=group_files(self.group),
         )
@@ -134,19 +145,21 @@ class ImageMaskFolders:
         self, files: Iterable[str]
     ) -> tuple[dict[str, list[_Found]], dict[str, list[_Found]], list[str]]:
         """Which file is an image and which a mask, by key, and which is neither."""
-        # Masks first: in one folder `a_mask.png` is also an image name as far as `{stem}` can tell.
-        rules = [
-            (_regex(self.masks, self.mask_name), masks := defaultdict(list)),
-            (_regex(self.images, self.image_name), images := defaultdict(list)),
-        ]
+        images: dict[str, list[_Found]] = defaultdict(list)
+        masks: dict[str, list[_Found]] = defaultdict(list)
+        # What says more comes first: `a_mask.png` is also a `{stem}.png` in the same folder.
+        rules = sorted(
+            [(self.masks, self.mask_name, masks), (self.images, self.image_name, images)],
+            key=lambda rule: -len(re.sub(r"\{\w+\}|[./]", "", rule[0] + rule[1])),
+        )
+        regexes = [(_regex(where, name), found) for where, name, found in rules]
         inside = [_regex(f, None) for f in (self.images, self.masks) if f.strip("./")]
-        ignored = [re.compile(fnmatch.translate(plain(p)), re.IGNORECASE) for p in self.ignore]
         foreign: list[str] = []
         for path in files:
             name = plain(path)
-            if any(p.match(name) or p.match(name.rpartition("/")[2]) for p in ignored):
+            if self._ignored(name):
                 continue
-            for regex, found in rules:
+            for regex, found in regexes:
                 if match := regex.fullmatch(name):
                     found[same(_id(match.groupdict()))].append((path, match.groupdict()))
                     break
@@ -154,6 +167,10 @@ class ImageMaskFolders:
                 if any(r.match(name) for r in inside):
                     foreign.append(path)
         return images, masks, foreign
+
+    def _ignored(self, name: str) -> bool:
+        names = {same(name), same(name.rpartition("/")[2])}
+        return any(fnmatch.fnmatchcase(n, same(pattern)) for pattern in self.ignore for n in names)
 
 
 _Found = tuple[str, dict[str, str]]
@@ -169,7 +186,10 @@ def with_groups(
         table = rule.read(folder)
         groups = [table.get(same(s.id)) or table.get(same(s.image)) or "" for s in samples]
     else:
-        regex = re.compile(rule)
+        try:
+            regex = re.compile(rule)
+        except re.error as error:
+            raise DeclarationError(f"group={rule!r} is no regular expression: {error}") from error
         groups = [_group(regex.search(s.id)) for s in samples]
     grouped = [dataclasses.replace(s, group=g) for s, g in zip(samples, groups, strict=True)]
     return grouped, [s.id for s in grouped if not s.group]
@@ -186,6 +206,15 @@ def _group(match: re.Match[str] | None) -> str:
     if "group" in match.re.groupindex:
         return match["group"] or ""
     return (match[1] if match.re.groups else match[0]) or ""
+
+
+def _is_text(path: str) -> bool:
+    """Whether a name is UTF-8, which ids are."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _id(found: Mapping[str, str | None]) -> str:

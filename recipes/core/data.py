@@ -1,0 +1,147 @@
+"""From a TFDS dataset to what the model eats: random crops in batches, or whole images one by one.
+
+Files, examples and crops are drawn in an order that is a function of the seed and the position in
+the stream, so that a run resumed at step n reads what the uninterrupted run would have read.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from recipes.core import augment
+from recipes.core import dataset as ds
+from recipes.core.plan import Plan
+
+BUFFER = 4096  # examples kept for shuffling, as compressed bytes: a whole small dataset
+MEMORY = 1e9  # bytes of decoded images that may stay in memory
+
+
+class Image(NamedTuple):
+    """One example on its original size, its mask as ids."""
+
+    name: str
+    group: str
+    pixels: np.ndarray
+    ids: np.ndarray
+
+
+def training_batches(
+    builder: Any, plan: Plan, *, first_step: int = 0, memory: float = MEMORY
+) -> tf.data.Dataset:
+    """Endless batches of (float32 pixels, uint8 ids), beginning with the one of `first_step`.
+
+    Decoded images stay in memory when all of them fit into `memory` bytes: decoding a PNG costs as
+    much as a fifth of a training step on a CPU. What is drawn is the same either way.
+    """
+    data = plan.dataset
+    skipped = {
+        key: tfds.decode.SkipDecoding()
+        for key in (data.image_key, data.mask_key)
+        if isinstance(builder.info.features[key], tfds.features.Image)
+    }
+    options = tf.data.Options()
+    options.deterministic = True
+    stream = builder.as_dataset(
+        split=data.train,
+        shuffle_files=True,
+        read_config=tfds.ReadConfig(
+            options=options,
+            try_autocache=False,
+            skip_prefetch=True,
+            shuffle_seed=plan.seed,
+            # Drawn anew in each pass, files would come in another order from a cache.
+            shuffle_reshuffle_each_iteration=False,
+        ),
+        decoders=tfds.decode.PartialDecoding(
+            {data.image_key: True, data.mask_key: True}, decoders=skipped
+        ),
+    )
+
+    def decode(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        image, mask = (
+            builder.info.features[key].decode_example(example[key])
+            if key in skipped
+            else example[key]
+            for key in (data.image_key, data.mask_key)
+        )
+        return tf.ensure_shape(image, [None, None, data.channels]), checked_ids(mask, data)
+
+    def draw(
+        position: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return view(*example, position, plan)
+
+    threads = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    pixel = data.channels * np.dtype(builder.info.features[data.image_key].np_dtype).itemsize + 1
+    fits = data.train_examples * data.height * data.width * pixel <= memory
+    if fits:
+        stream = stream.map(decode, **threads).cache()
+    # Otherwise what waits in the buffer waits as compressed bytes, and is decoded when drawn.
+    stream = stream.shuffle(min(BUFFER, data.train_examples), seed=plan.seed).repeat()
+    stream = stream.skip(first_step * plan.batch)
+    if not fits:
+        stream = stream.map(decode, **threads)
+    stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step * plan.batch), stream)
+    stream = stream.map(draw, **threads)
+    return stream.batch(plan.batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def view(
+    image: tf.Tensor, ids: tf.Tensor, position: tf.Tensor, plan: Plan
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The random view of one example that belongs to its position in the stream."""
+    seeds = [[plan.seed * 3 + i, tf.cast(position, tf.int32)] for i in range(3)]
+    image, ids = augment.crop(image, ids, size=plan.crop, seed=seeds[0])
+    image, ids = augment.turn(image, ids, seed=seeds[1], upright=plan.upright)
+    image = augment.light(
+        tf.cast(image, tf.float32), seed=seeds[2], strength=plan.light, top=plan.dataset.pixel_top
+    )
+    shape = [plan.crop, plan.crop]
+    return tf.ensure_shape(image, [*shape, plan.dataset.channels]), tf.ensure_shape(
+        ids[..., 0], shape
+    )
+
+
+def checked_ids(mask: tf.Tensor, data: ds.Dataset) -> tf.Tensor:
+    """Stored mask values to ids and void, as a uint8 tensor; any other value stops the run."""
+    mask = tf.cast(mask, tf.int32)
+    ids = tf.where(mask == data.raw_void, ds.VOID, mask - data.mask_offset)
+    strange = (mask != data.raw_void) & ((ids < 0) | (ids >= len(data.classes)))
+    values = tf.unique(tf.boolean_mask(mask, strange)).y
+    told = tf.strings.format("<<a mask holds {}>>", values)
+    with tf.control_dependencies([tf.debugging.Assert(tf.size(values) == 0, [told])]):
+        return tf.cast(ids, tf.uint8)
+
+
+def unknown_values(text: str, data: ds.Dataset) -> ds.DatasetError | None:
+    """What to tell the user when `checked_ids` stopped the run; None when something else did."""
+    told = re.search(r"<<(a mask holds \[.*?\])>>", text)
+    if told is None:
+        return None
+    low, high = data.mask_offset, data.mask_offset + len(data.classes) - 1
+    return ds.DatasetError(
+        f"{data.name}: {told[1]}; its {len(data.classes)} classes are the values {low}..{high} and "
+        f"void is {data.raw_void}. Correct the masks, or say what the values mean with "
+        "--num_classes, --mask_offset or --void_id."
+    )
+
+
+def images(builder: Any, data: ds.Dataset, split: str) -> Iterator[Image]:
+    """Every image of a split once, whole, on its original size, its mask as ids.
+
+    Raises:
+      DatasetError: no such split, or a mask value that no class has.
+    """
+    stream = ds.examples(builder, image_key=data.image_key, mask_key=data.mask_key, split=split)
+    for i, example in enumerate(stream):
+        name = example["id"].decode() if "id" in example else f"{split}-{i:05d}"
+        group = example["group"].decode() if "group" in example else name
+        try:
+            ids = checked_ids(tf.constant(example[data.mask_key][..., 0]), data).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            raise unknown_values(str(error), data) or error from error
+        yield Image(name, group, example[data.image_key], ids)

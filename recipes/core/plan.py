@@ -1,0 +1,136 @@
+"""A run's plan: every choice training makes, as data that is printed, written and read back."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from recipes.core.dataset import Dataset
+from recipes.core.errors import RecipeError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Every choice of a run; what `plan.json` holds."""
+
+    dataset: Dataset
+    crop: int
+    depth: int
+    width: int
+    batch: int
+    steps: int  # 0: as many as `minutes` allows
+    minutes: float  # 0: as long as `steps` takes
+    epoch_steps: int  # an epoch ends in a validation
+    patience: int  # epochs without a better validation before training stops
+    learning_rate: float
+    warmup: float  # share of the run
+    weight_decay: float
+    clip: float  # global norm of the gradient
+    class_weights: tuple[float, ...]
+    dice_weight: float
+    light: float  # how much brightness, contrast and colour are varied
+    upright: bool  # no quarter turns: for images that have an up and a down
+    precision: str
+    seed: int
+    device: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def epochs(self) -> int:
+        """Validations of the whole run; 0 when the clock decides."""
+        return math.ceil(self.steps / self.epoch_steps) if self.steps else 0
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Warm-up, then half a cosine down to nothing, at a share 0..1 of the run."""
+        if progress < self.warmup:
+            return self.learning_rate * max(progress, 0.0) / self.warmup
+        rest = (min(progress, 1.0) - self.warmup) / max(1.0 - self.warmup, 1e-9)
+        return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * rest))
+
+
+class PlanError(RecipeError):
+    """Flags that do not go together."""
+
+
+def text(plan: Plan) -> str:
+    """The plan as lines for the terminal."""
+    data = plan.dataset
+    shares = [n / max(sum(data.class_pixels), 1) for n in data.class_pixels]
+    classes = ", ".join(
+        f"{name} ({share:.1%}, weight {weight:g})"
+        for name, share, weight in list(zip(data.classes, shares, plan.class_weights, strict=True))[
+            :8
+        ]
+    )
+    length = [f"{plan.steps} steps"] if plan.steps else []
+    length += [f"{plan.minutes:g} minutes"] if plan.minutes else []
+    lines = [
+        f"dataset   {data.name}: {data.train_examples} training images, {data.channels} channels, "
+        f"median {data.height} x {data.width}",
+        f"splits    {data.train} to train, {data.validation} to choose, "
+        f"{data.test or 'none'} to test",
+        f"classes   {len(data.classes)}: {classes}{' …' if len(data.classes) > 8 else ''}",
+        f"model     U-Net, depth {plan.depth}, width {plan.width}, {plan.precision} on "
+        f"{plan.device}",
+        f"training  {' or '.join(length)}, {plan.batch} crops of {plan.crop} x {plan.crop} a step, "
+        f"validation every {plan.epoch_steps} steps",
+        f"          learning rate {plan.learning_rate:g}, weight decay {plan.weight_decay:g}, "
+        f"light {plan.light:g}, seed {plan.seed}",
+        *(f"note      {note}" for note in plan.notes),
+    ]
+    return "\n".join(lines)
+
+
+def moved(plan: Plan, data_dir: str) -> Plan:
+    """The same plan for the same dataset in another folder."""
+    return dataclasses.replace(plan, dataset=dataclasses.replace(plan.dataset, data_dir=data_dir))
+
+
+def refuse_changes(
+    plan: Plan,
+    *,
+    dataset: str | None,
+    described: Mapping[str, Any] | None,
+    overrides: Mapping[str, Any] | None,
+) -> None:
+    """Stops a resumed run that is told something else than it was planned with.
+
+    Raises:
+      PlanError: a curve whose first half was made by another plan says nothing.
+    """
+    planned = to_json(plan)
+    given = {**(described or {}), **(overrides or {})}
+    changed = [
+        f"--{key}={value}"
+        for key, value in given.items()
+        if value is not None and not _same(value, planned.get(key, planned["dataset"].get(key)))
+    ]
+    if dataset and dataset.split(":")[0] != plan.dataset.name.split(":")[0]:
+        changed.insert(0, f"--dataset={dataset}")
+    if changed:
+        raise PlanError(
+            f"The run was planned otherwise than {', '.join(changed)}. A resumed run keeps its "
+            "plan: leave these flags out, or start a new run in another folder."
+        )
+
+
+def _same(said: Any, planned: Any) -> bool:
+    if isinstance(said, list | tuple):
+        return [float(v) for v in said] == [float(v) for v in planned or ()]
+    return said in ("auto", planned)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data."""
+    return dataclasses.asdict(plan)
+
+
+def from_json(data: Mapping[str, Any]) -> Plan:
+    """The plan that `to_json` wrote."""
+    dataset = {key: _frozen(value) for key, value in data["dataset"].items()}
+    rest = {key: _frozen(value) for key, value in data.items() if key != "dataset"}
+    return Plan(dataset=Dataset(**dataset), **rest)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,159 @@
+"""Trains a U-Net on a segmentation dataset of TFDS, scores it, and leaves a page to look at.
+
+    python -m recipes.unet --dataset=aerial
+
+Nothing else is needed: crop, size of the model, schedule and class weights are planned from the
+dataset and the machine, and every entry of the plan is a flag.
+"""
+
+import pathlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from absl import app, flags
+
+import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
+from recipes.core import plan as plans
+from recipes.core import planning, quiet, runs
+from recipes.core.errors import RecipeError
+
+FLAGS = flags.FLAGS
+DESCRIBED = ("image_key", "mask_key", "num_classes", "void_id", "mask_offset", "validation_share")
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import: who imports a recipe may have flags of these names."""
+    flags.DEFINE_string("dataset", None, "Dataset, as tfds.load takes it, or its folder.")
+    flags.DEFINE_string("data_dir", None, "Where TFDS built it, unless its default.")
+    flags.DEFINE_string("workdir", None, "Folder of the run; a new one under runs/ if none.")
+    flags.DEFINE_bool("resume", False, "Go on with the run in --workdir.")
+    # What a dataset does not say itself.
+    flags.DEFINE_string("image_key", None, "Feature that holds the image.")
+    flags.DEFINE_string("mask_key", None, "Feature that holds the mask.")
+    flags.DEFINE_integer("num_classes", None, "Number of classes, if the dataset is silent.")
+    flags.DEFINE_integer("void_id", None, "Mask value that means void; the dataset's, or 255.")
+    flags.DEFINE_integer("mask_offset", None, "Taken from each mask value: 1 if ids start at 1.")
+    flags.DEFINE_integer("validation_share", None, "Percent of train, without a validation split.")
+    # Entries of the plan.
+    flags.DEFINE_integer("crop", None, "Side of the training crops, in pixels.")
+    flags.DEFINE_integer("depth", None, "How often the U-Net halves the image.")
+    flags.DEFINE_integer("width", None, "Filters of the U-Net's first level.")
+    flags.DEFINE_integer("batch", None, "Crops per step.")
+    flags.DEFINE_integer("steps", None, "Steps of training.")
+    flags.DEFINE_integer("epochs", None, "Steps of training, as passes over the train split.")
+    flags.DEFINE_float("minutes", None, "Wall-clock budget of training, which its schedule keeps.")
+    flags.DEFINE_integer("epoch_steps", None, "Steps between two validations.")
+    flags.DEFINE_integer("patience", None, "Epochs without a better validation; 0: never stop.")
+    flags.DEFINE_float("learning_rate", None, "Highest learning rate.")
+    flags.DEFINE_float("warmup", None, "Share of the run in which the learning rate rises.")
+    flags.DEFINE_float("weight_decay", None, "Weight decay of AdamW.")
+    flags.DEFINE_float("clip", None, "Largest global norm of the gradient; 0: no limit.")
+    flags.DEFINE_list("class_weights", None, "One weight per class, by commas.")
+    flags.DEFINE_float("dice_weight", None, "Weight of Dice beside cross-entropy.")
+    flags.DEFINE_float("light", None, "How much light and colour are varied, 0 to 1.")
+    flags.DEFINE_bool("upright", None, "No quarter turns: the images have an up and a down.")
+    flags.DEFINE_enum("precision", None, ["auto", "float32", "bfloat16"], "Of the convolutions.")
+    flags.DEFINE_integer("seed", None, "Of weights, order and augmentation.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads the flags and trains."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    quiet.quiet()
+    overrides = _given(sorted(planning.OVERRIDES))
+    try:
+        if "class_weights" in overrides:
+            overrides["class_weights"] = _numbers(overrides["class_weights"])
+        train_and_evaluate(
+            dataset=FLAGS.dataset,
+            data_dir=FLAGS.data_dir,
+            workdir=FLAGS.workdir,
+            resume=FLAGS.resume,
+            described=_given(DESCRIBED),
+            overrides=overrides,
+        )
+    except RecipeError as error:
+        sys.exit(f"error: {error}")
+
+
+def train_and_evaluate(
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    workdir: str | pathlib.Path | None = None,
+    resume: bool = False,
+    described: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Trains a U-Net, keeps the best model of validation, and scores it on the test split.
+
+    Args:
+      dataset: as `tfds.load` takes it, or the folder it was prepared in.
+      data_dir: where TFDS prepared it.
+      workdir: folder of the run, new or empty; one under `runs/` when None.
+      resume: go on with the run in `workdir` instead of starting one.
+      described: what the dataset does not say itself; arguments of `describe.describe`.
+      overrides: entries of the plan that are decided; see `planning.OVERRIDES`.
+      say: takes each line for the user.
+
+    Returns:
+      the scores of the best model, as `scores.json` holds them.
+
+    Raises:
+      RecipeError: anything the user can put right.
+    """
+    # Imported here: flags, --help and every refusal should not wait seconds for TensorFlow.
+    from recipes.core import conclude, describe, device, scoring, training
+    from recipes.core import dataset as ds
+
+    if resume:
+        run, plan = _resumed(workdir, dataset, described, overrides)
+        if data_dir:  # the dataset may have been moved since
+            plan = plans.moved(plan, data_dir)
+    else:
+        if not dataset:
+            raise RecipeError("--dataset says what to train on, for example --dataset=aerial.")
+        folder = pathlib.Path(workdir) if workdir else runs.new_folder(dataset)
+        runs.refuse_taken(folder)
+        facts = describe.describe(dataset, data_dir=data_dir, **(described or {}))
+        plan = planning.make(facts, device.find(), overrides)
+        run = runs.create(folder, plan)
+    say(plans.text(plan))
+    builder = ds.open_builder(plan.dataset.name, data_dir=plan.dataset.data_dir)
+    training.train(builder, plan, run, say=say)
+    found = conclude.conclude(builder, plan, run)
+    say(f"\nBest model on {found['split']}, original sizes:\n{scoring.table(found)}")
+    say(f"\npage      {run.page}\npictures  {run.pictures}\nscores    {run.scores}")
+    return found
+
+
+def _resumed(
+    workdir: str | pathlib.Path | None,
+    dataset: str | None,
+    described: Mapping[str, Any] | None,
+    overrides: Mapping[str, Any] | None,
+) -> tuple[runs.Run, plans.Plan]:
+    if not workdir:
+        raise RecipeError("--resume needs --workdir, the folder of the run to go on with.")
+    run, plan = runs.open_run(pathlib.Path(workdir))
+    plans.refuse_changes(plan, dataset=dataset, described=described, overrides=overrides)
+    return run, plan
+
+
+def _given(names: Sequence[str]) -> dict[str, Any]:
+    return {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
+
+
+def _numbers(words: Sequence[str]) -> list[float]:
+    try:
+        return [float(word) for word in words]
+    except ValueError as error:
+        raise RecipeError(f"--class_weights={','.join(words)}: {error}.") from error
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

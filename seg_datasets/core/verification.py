@@ -1,0 +1,187 @@
+"""Verification: is a prepared version, as it lies on disk, what its entry and the ledger say?"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Iterator, Set
+from typing import Any
+
+from seg_datasets.core import images, ledger, manifest, masks
+from seg_datasets.core.classes import RawTable
+from seg_datasets.core.facts import content_digest, ids_digest, pixel_digest
+from seg_datasets.core.ledger import Entry, LedgerError
+from seg_datasets.core.survey import bar
+from seg_datasets.core.write import digest
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was found of one version.
+
+    Attributes:
+      version: its folder.
+      problems: what is wrong, one line each; the file's name first.
+      note: what could not be held against anything.
+      shards: how many files were read.
+    """
+
+    version: pathlib.Path
+    problems: tuple[str, ...]
+    note: str = ""
+    shards: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        head = f"{self.version}: {'as recorded' if self.sound else 'NOT as recorded'}"
+        lines = [f"{head}, {self.shards} shards read", *(f"  {p}" for p in self.problems)]
+        return "\n".join(lines + ([f"  note: {self.note}"] if self.note else []))
+
+    def to_json(self) -> dict[str, Any]:
+        """The same facts for scripts."""
+        fields = dataclasses.asdict(self)
+        return {**fields, "version": str(self.version), "sound": self.sound}
+
+
+def prepared(dataset_dir: pathlib.Path) -> list[pathlib.Path]:
+    """Folders of the prepared versions of a dataset, with and without configs."""
+    found = [*dataset_dir.glob("*/dataset_info.json"), *dataset_dir.glob("*/*/dataset_info.json")]
+    # A half-made `incomplete.…` folder of a killed build is no version.
+    return sorted(p.parent for p in found if p.parent.name.replace(".", "").isdigit())
+
+
+def verify(version: pathlib.Path, ledger_path: pathlib.Path, *, content: bool = False) -> Result:
+    """Holds one prepared version against its own entry and against the ledger.
+
+    Args:
+      version: folder of the version.
+      ledger_path: the dataset's ledger; it need not exist.
+      content: decode every record as well.
+    """
+    try:
+        entry = ledger.load_entry(version / ledger.ENTRY)
+        recorded = ledger.load(ledger_path).get(entry.key)
+    except FileNotFoundError:
+        return Result(version, (f"{ledger.ENTRY} is not there: built by another tool, or damaged",))
+    except LedgerError as error:
+        return Result(version, (str(error),))
+    problems = [*_files(version, entry), *_declared(version, entry)]
+    note = ""
+    if recorded is None:
+        note = f"{entry.key} is not in {ledger_path}: held against its own entry only"
+    else:
+        problems += _against(entry, recorded, ledger_path)
+        content = content or _bytes_may_differ(entry, recorded)
+    if content and not problems:
+        problems += _content(version, recorded or entry)
+    shards = sum(len(s) for fields in entry.splits.values() for s in fields["shards"].values())
+    return Result(version, tuple(problems), note, shards)
+
+
+def _files(version: pathlib.Path, entry: Entry) -> Iterator[str]:
+    """Shards that are missing, altered or too many."""
+    expected = {}
+    for split, fields in entry.splits.items():
+        for file_format, digests in fields["shards"].items():
+            for index, sha256 in enumerate(digests):
+                tail = f"-{split}.{file_format}-{index:05d}-of-{len(digests):05d}"
+                expected[tail] = sha256
+    for tail, sha256 in expected.items():
+        found = list(version.glob(f"*{tail}"))
+        if not found:
+            yield f"*{tail} is missing; build the version anew"
+        elif digest(found[0])[0] != sha256:
+            yield f"{found[0].name} has other bytes than were written; build the version anew"
+    for path in sorted(version.glob("*-of-*")):
+        if not any(path.name.endswith(tail) for tail in expected):
+            yield f"{path.name} is not part of the version; move it away"
+
+
+def _declared(version: pathlib.Path, entry: Entry) -> Iterator[str]:
+    """What `tfds.load` reads beside the shards."""
+    import tensorflow_datasets as tfds
+
+    try:
+        info = tfds.builder_from_directory(version).info
+        names = tuple(info.features["mask"].names)
+        examples = {name: split.num_examples for name, split in info.splits.items()}
+    # Whatever a damaged file makes TFDS raise: protobuf's, JSON's and its own.
+    except Exception as error:
+        yield f"dataset_info.json or features.json cannot be read: {error}"
+        return
+    if names != entry.classes:
+        yield f"mask.labels.txt has the classes {list(names)}, built were {list(entry.classes)}"
+    built = {name: fields["examples"] for name, fields in entry.splits.items()}
+    if examples != built:
+        yield f"dataset_info.json tells of {examples} examples, built were {built}"
+
+
+def _against(entry: Entry, recorded: Entry, ledger_path: pathlib.Path) -> Iterator[str]:
+    try:
+        ledger.hold_against(entry, recorded, where=ledger_path)
+        for file_format in {f for s in entry.splits.values() for f in s["shards"]}:
+            ledger.hold_bytes_against(entry, recorded, file_format=file_format)
+    except LedgerError as error:
+        yield str(error).partition("\n")[0]
+
+
+def _bytes_may_differ(entry: Entry, recorded: Entry) -> bool:
+    """Whether shards may be right without having the recorded bytes."""
+    return any(
+        fields["shards"] != recorded.splits[name]["shards"] for name, fields in entry.splits.items()
+    )
+
+
+def _content(version: pathlib.Path, entry: Entry) -> Iterator[str]:
+    """Decodes all records and makes the content digests of the splits again."""
+    sources = manifest.files(version) or {}
+    as_source = set(sources.values())
+    for split, fields in entry.splits.items():
+        content = hashlib.sha256()
+        with bar(f"Reading {split}", fields["examples"]) as progress:
+            try:
+                for record in _records(version, split):
+                    content.update(_record_content(record, as_source))
+                    progress(1)
+            except (ValueError, OSError) as error:  # ImageError is one
+                yield f"split {split}: a record cannot be read: {error}"
+                continue
+        if content.hexdigest() != fields["content"]:
+            yield f"split {split} holds other content than was recorded; build the version anew"
+
+
+def _records(version: pathlib.Path, split: str) -> Iterator[bytes]:
+    """Serialised records of a split, in order."""
+    for path in sorted(version.glob(f"*-{split}.tfrecord-*-of-*")):
+        import tensorflow as tf
+
+        try:
+            yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        except tf.errors.DataLossError as error:
+            raise ValueError(f"{path.name} is damaged: {error.message}") from None
+    for path in sorted(version.glob(f"*-{split}.array_record-*-of-*")):
+        from array_record.python import array_record_data_source
+
+        with array_record_data_source.ArrayRecordDataSource([str(path)]) as shard:
+            for index in range(len(shard)):
+                yield shard[index]
+
+
+def _record_content(record: bytes, as_source: Set[str]) -> bytes:
+    """`SampleFacts.content`, from the record."""
+    import tensorflow as tf
+
+    fields = tf.train.Example.FromString(record).features.feature
+    image, mask, name, group = (
+        fields[field].bytes_list.value[0] for field in ("image", "mask", "id", "group")
+    )
+    image_content = hashlib.sha256(image).hexdigest()
+    if image_content not in as_source:  # encoded anew: its pixels count
+        image_content = pixel_digest(images.storable(images.open_image(image).image))
+    ids = masks.read(mask, RawTable(1, {i: i for i in range(256)})).ids
+    return content_digest(name.decode(), group.decode(), image_content, ids_digest(ids))

@@ -1,0 +1,264 @@
+"""The recipe from end to end: a run, its folder, going on with it, scoring it again."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import recipes.evaluate
+import recipes.unet
+from recipes.core import checkpoint, plan, planning, runs, training
+from recipes.core.errors import RecipeError
+
+TINY: dict[str, Any] = {"steps": 8, "epoch_steps": 3, "batch": 2, "crop": 32, "depth": 2}
+TINY |= {"width": 4, "precision": "float32", "patience": 0}
+
+
+def quietly(line: str) -> None:
+    """Takes what a run would say."""
+
+
+def start(name: str, folder: pathlib.Path, **said: Any) -> dict[str, Any]:
+    return recipes.unet.train_and_evaluate(
+        dataset=name, workdir=folder, overrides={**TINY, **said}, say=quietly
+    )
+
+
+def weights_of(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(folder / "last.npz") as arrays:
+        return {key: arrays[key] for key in arrays.files if key != "state"}
+
+
+@pytest.fixture(scope="module")
+def finished(shapes: str, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A whole small run."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    start(shapes, folder)
+    return folder
+
+
+def test_run_leaves_its_whole_folder(finished: pathlib.Path) -> None:
+    there = {path.name for path in finished.iterdir()}
+    assert there == {
+        *("plan.json", "history.jsonl", "best.keras", "last.npz", "scores.json", "index.html"),
+        *("pictures", "tensorboard"),
+    }
+    history = runs.read_lines(finished / "history.jsonl")
+    assert [row["step"] for row in history] == [3, 6, 8]
+    assert all(np.isfinite(row["loss"]) for row in history)
+    assert len(list((finished / "pictures").glob("*.png"))) == 4
+    assert len(list((finished / "tensorboard").iterdir())) == 3
+
+
+def test_scores_are_of_original_sizes_without_void(finished: pathlib.Path) -> None:
+    scores = json.loads((finished / "scores.json").read_text())
+    assert scores["images"] == 4
+    assert scores["split"] == "test"
+    assert scores["pixels"] + scores["void_pixels"] == pixels_of_test_split(finished)
+    assert scores["void_pixels"] > 0
+    assert np.array(scores["confusion"]).sum() == scores["pixels"]
+
+
+def pixels_of_test_split(folder: pathlib.Path) -> int:
+    from recipes.core import data
+    from recipes.core import dataset as ds
+
+    facts = runs.open_run(folder)[1].dataset
+    return sum(i.ids.size for i in data.images(ds.open_builder(facts.name), facts, "test"))
+
+
+def test_page_needs_nothing_from_outside(finished: pathlib.Path) -> None:
+    page = (finished / "index.html").read_text()
+    assert page.index("verdict") < page.index("<h2>")
+    assert page.count("data:image/png;base64,") == 4
+    for outside in ("http://", "https://", 'src="/', "<script", "<link"):
+        assert outside not in page.replace("http://www.w3.org", "")
+    for word in ("disc", "prefers-color-scheme: dark", "python -m recipes.evaluate", "polyline"):
+        assert word in page
+
+
+def test_evaluate_gives_the_scores_of_the_run_again(
+    finished: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    found = recipes.evaluate.evaluate(
+        workdir=finished, split="test", json=tmp_path / "scores.json", say=quietly
+    )
+    assert found == json.loads((finished / "scores.json").read_text())
+    assert found == json.loads((tmp_path / "scores.json").read_text())
+    part = recipes.evaluate.evaluate(workdir=finished, split="train[:5]", say=quietly)
+    assert part["images"] == 5
+
+
+def test_evaluate_refuses_what_is_not_there(finished: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(RecipeError, match="no split 'exam'"):
+        recipes.evaluate.evaluate(workdir=finished, split="exam", say=quietly)
+    with pytest.raises(RecipeError, match="holds no run"):
+        recipes.evaluate.evaluate(workdir=tmp_path, say=quietly)
+
+
+def test_taken_folder_is_refused_and_left_alone(shapes: str, finished: pathlib.Path) -> None:
+    before = (finished / "plan.json").read_bytes()
+    with pytest.raises(RecipeError, match="holds another run"):
+        start(shapes, finished)
+    assert (finished / "plan.json").read_bytes() == before
+
+
+def test_resume_ends_where_the_uninterrupted_run_ends(
+    shapes: str,
+    finished: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, calls = training.validate, []
+
+    def killed_in_the_second_epoch(*args: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    folder = tmp_path / "stopped"
+    monkeypatch.setattr(training, "validate", killed_in_the_second_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        start(shapes, folder)
+    monkeypatch.setattr(training, "validate", real)
+    assert len(runs.read_lines(folder / "history.jsonl")) == 1
+    scores = recipes.unet.train_and_evaluate(workdir=folder, resume=True, say=quietly)
+    whole, resumed = weights_of(finished), weights_of(folder)
+    assert whole.keys() == resumed.keys()
+    for key in whole:
+        np.testing.assert_allclose(resumed[key], whole[key], rtol=1e-4, atol=1e-5, err_msg=key)
+    for one, other in zip(
+        runs.read_lines(finished / "history.jsonl"),
+        runs.read_lines(folder / "history.jsonl"),
+        strict=True,
+    ):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+    known = json.loads((finished / "scores.json").read_text())
+    assert scores["mean_iou"] == pytest.approx(known["mean_iou"], abs=1e-3)
+
+
+def test_resume_of_a_finished_run_only_scores_it(finished: pathlib.Path) -> None:
+    before = weights_of(finished)
+    recipes.unet.train_and_evaluate(workdir=finished, resume=True, say=quietly)
+    for key, value in weights_of(finished).items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+def test_resume_refuses_another_plan_and_a_missing_run(
+    finished: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(RecipeError, match="--seed=5"):
+        recipes.unet.train_and_evaluate(workdir=finished, resume=True, overrides={"seed": 5})
+    with pytest.raises(RecipeError, match="holds no run"):
+        recipes.unet.train_and_evaluate(workdir=tmp_path, resume=True)
+    with pytest.raises(RecipeError, match="--workdir"):
+        recipes.unet.train_and_evaluate(resume=True)
+    with pytest.raises(RecipeError, match="--dataset"):
+        recipes.unet.train_and_evaluate(workdir=tmp_path)
+
+
+def test_foreign_dataset_trains_in_bfloat16_by_the_clock(
+    foreign: str, tmp_path: pathlib.Path
+) -> None:
+    told: list[str] = []
+    scores = recipes.unet.train_and_evaluate(
+        dataset=foreign,
+        workdir=tmp_path / "run",
+        described={"mask_offset": 1},
+        overrides={**TINY, "precision": "bfloat16", "minutes": 0.02, "steps": None},
+        say=told.append,
+    )
+    assert 0 < scores["mean_iou"] <= 1
+    assert "No validation split" in told[0]
+    assert any("its time is over" in line for line in told)
+
+
+def test_unknown_mask_value_stops_training_and_is_named(
+    foreign: str, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"a mask holds \[3\]; its 3 classes are the values 0..2"):
+        recipes.unet.train_and_evaluate(
+            dataset=foreign,
+            workdir=tmp_path / "run",
+            described={"num_classes": 3},
+            overrides=TINY,
+            say=quietly,
+        )
+
+
+def test_missing_dataset_leaves_no_folder(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(RecipeError, match="tfds build"):
+        recipes.unet.train_and_evaluate(
+            dataset="nowhere", data_dir=str(tmp_path), workdir=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_patience_ends_a_run_that_gets_no_better(
+    shapes: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, first = training.validate, []
+
+    def always_the_first(*args: Any) -> Any:
+        first.append(first[0] if first else real(*args))
+        return first[-1]
+
+    monkeypatch.setattr(training, "validate", always_the_first)
+    start(shapes, tmp_path / "run", steps=40, epoch_steps=1, patience=3)
+    history = runs.read_lines(tmp_path / "run" / "history.jsonl")
+    assert len(history) == 4
+
+
+def test_loss_that_is_no_number_ends_the_run_with_a_reason(
+    shapes: str, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"became (nan|inf).*--learning_rate"):
+        start(shapes, tmp_path / "run", learning_rate=1e30, clip=0.0, warmup=0.0, steps=40)
+
+
+def test_checkpoint_puts_everything_back(finished: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    planned: plan.Plan = runs.open_run(finished)[1]
+    net, optimizer = training.build(planned)
+    state = checkpoint.load(finished / "last.npz", net, optimizer)
+    assert state.step == 8
+    assert state.finished
+    assert int(optimizer.iterations.numpy()) == 8
+    checkpoint.save(tmp_path / "again.npz", net, optimizer, state)
+    for key, value in weights_of(finished).items():
+        with np.load(tmp_path / "again.npz") as arrays:
+            np.testing.assert_array_equal(arrays[key], value)
+
+
+def test_best_model_can_be_used_without_this_project(finished: pathlib.Path) -> None:
+    net = keras.saving.load_model(finished / "best.keras", compile=False)
+    assert net(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 32, 32, 3)
+
+
+@pytest.mark.parametrize("verb", [recipes.unet, recipes.evaluate])
+def test_leftover_arguments_are_refused(verb: Any) -> None:
+    from absl import app
+
+    with pytest.raises(app.UsageError, match="aerial"):
+        verb.main(["prog", "aerial"])
+
+
+def test_every_entry_of_the_plan_is_a_flag() -> None:
+    command = [sys.executable, "-m", "recipes.unet", "--helpfull"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    for name in (*planning.OVERRIDES, *recipes.unet.DESCRIBED):
+        assert re.search(rf"--(\[no\])?{name}:", told), name
+
+
+def test_command_refuses_in_one_line_without_a_traceback(tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "recipes.evaluate", f"--workdir={tmp_path}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr.startswith("error: ")
+    assert "Traceback" not in found.stderr
