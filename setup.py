@@ -54,11 +54,11 @@ setuptools.setup(
         "dev": [
             *TESTING,
             "array_record>=0.7",
-            "build>=1.2",
             "hypothesis>=6.100",
             "mypy>=1.14",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
+            "setuptools>=77",
             "scipy>=1.14",
             "types-tqdm",
         ],

@@ -1,16 +1,40 @@
-"""Fixtures for all tests: a cache of facts that is nobody's, and where the real data is."""
+"""Fixtures for all tests: a cache and a ledger that are nobody's, raw data drawn and real."""
 
 import os
 import pathlib
+import shutil
 
+import hypothesis
 import pytest
+
+from seg_datasets.aerial import sample
+
+# The same examples on every machine, however slow it is.
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
 
 _REAL_DATA = "SEG_DATASETS_REAL_DATA"
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("SEG_DATASETS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _own_cache_and_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setenv("SEG_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SEG_DATASETS_CHECKSUMS", str(tmp_path / "checksums"))
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A small drawing of raw data, to be copied, never changed."""
+    folder = tmp_path_factory.mktemp("drawn") / "raw"
+    sample.draw(folder, scenes=20, size=48, seed=3)
+    return folder
+
+
+@pytest.fixture
+def raw(drawn: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of the drawing that a test may change."""
+    shutil.copytree(drawn, tmp_path / "raw")
+    return tmp_path / "raw"
 
 
 @pytest.fixture(scope="session")

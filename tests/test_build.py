@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import shutil
@@ -17,80 +16,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from seg_datasets import registration
-from seg_datasets.aerial import sample
-from seg_datasets.core import checks, ledger, verification, workspace
-
-Builder = registration.builder_class("aerial")
-
-
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory):
-    """A small drawing of raw data, to be copied, never changed."""
-    folder = tmp_path_factory.mktemp("drawn") / "raw"
-    sample.draw(folder, scenes=20, size=48, seed=3)
-    return folder
-
-
-@pytest.fixture
-def raw(drawn, tmp_path):
-    shutil.copytree(drawn, tmp_path / "raw")
-    return tmp_path / "raw"
-
-
-@pytest.fixture(autouse=True)
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEG_DATASETS_CHECKSUMS", str(tmp_path / "checksums"))
-    monkeypatch.setenv("SEG_DATASETS_CACHE", str(tmp_path / "cache"))
-
-
-def build(raw, data_dir, *, file_format=None, cls=Builder, **config):
-    builder = cls(data_dir=str(data_dir))
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=str(raw), **config),
-        file_format=file_format,
-    )
-    return pathlib.Path(builder.data_dir)
-
-
-def records(version):
-    """Name → bytes of all record files."""
-    return {path.name: path.read_bytes() for path in version.glob("*-of-*")}
-
-
-def everything(folder):
-    """All files below a folder with their bytes and times: what "nothing was touched" means."""
-    return {
-        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def change_pixel(raw):
-    path = sorted((raw / "masks").iterdir())[3]
-    pixels = np.asarray(Image.open(path)).copy()
-    pixels[5, 7] = 1 - pixels[5, 7]
-    Image.fromarray(pixels).save(path)
-    return f"1 altered (masks/{path.name})"
-
-
-def add_pair(raw):
-    for folder in ("images", "masks"):
-        old = sorted((raw / folder).iterdir())[0]
-        city = old.name.partition("_")[0]
-        pixels = np.asarray(Image.open(old))[::-1]
-        Image.fromarray(np.ascontiguousarray(pixels)).save(raw / folder / f"{city}_9999.png")
-    return f"2 added (images/{city}_9999.png, masks/{city}_9999.png)"
-
-
-def remove_pair(raw):
-    name = sorted((raw / "images").iterdir())[-1].name
-    for folder in ("images", "masks"):
-        (raw / folder / name).unlink()
-    return f"2 removed (images/{name}, masks/{name})"
-
-
-CHANGES = (change_pixel, add_pair, remove_pair)
+from seg_datasets.core import checks, workspace
+from builds import Builder, build, change_pixel, records
 
 
 class TestSameBytes:
@@ -151,78 +78,6 @@ class TestSameBytes:
         assert ids[0] == ids[1]
 
 
-class TestLedger:
-    @pytest.mark.parametrize("change", CHANGES)
-    def test_changed_raw_data_is_refused_by_name_and_nothing_is_touched(
-        self, raw, tmp_path, change
-    ):
-        build(raw, tmp_path / "data", register_checksums=True)
-        before = everything(tmp_path / "data"), everything(tmp_path / "checksums")
-        said = change(raw)
-        for register in (False, True):
-            for data_dir in (tmp_path / "data", tmp_path / "fresh"):
-                with pytest.raises(ledger.LedgerError, match="raise VERSION") as caught:
-                    build(raw, data_dir, register_checksums=register)
-                assert said in str(caught.value)
-        assert before == (everything(tmp_path / "data"), everything(tmp_path / "checksums"))
-        assert not (tmp_path / "fresh/aerial/1.0.0").exists()
-
-    @pytest.mark.parametrize("change", CHANGES)
-    def test_prepared_but_unrecorded_version_is_not_passed_off_as_the_new_data(
-        self, raw, tmp_path, change
-    ):
-        build(raw, tmp_path / "data")
-        said = change(raw)
-        with pytest.raises(ledger.LedgerError) as caught:
-            build(raw, tmp_path / "data")
-        assert said in str(caught.value)
-
-    def test_recorded_version_builds_again_in_another_place(self, raw, tmp_path):
-        build(raw, tmp_path / "data", register_checksums=True)
-        build(raw, tmp_path / "other")
-        build(raw, tmp_path / "data")
-
-    def test_registering_later_records_what_was_built(self, raw, tmp_path):
-        version = build(raw, tmp_path / "data")
-        build(raw, tmp_path / "data", register_checksums=True)
-        entries = ledger.load(tmp_path / "checksums/aerial.json")
-        assert entries == {"1.0.0+sample-20x48-seed3": ledger.load_entry(version / ledger.ENTRY)}
-
-    def test_both_formats_share_an_entry(self, raw, tmp_path):
-        for file_format in ("tfrecord", "array_record"):
-            build(raw, tmp_path / file_format, file_format=file_format, register_checksums=True)
-        (entry,) = ledger.load(tmp_path / "checksums/aerial.json").values()
-        assert entry.splits["train"]["shards"].keys() == {"tfrecord", "array_record"}
-
-    def test_changed_split_rule_is_refused(self, raw, tmp_path, monkeypatch):
-        import seg_datasets
-
-        build(raw, tmp_path / "data", register_checksums=True)
-        rule = seg_datasets.splits.Grouped(
-            train=80, validation=10, test=10, group="^[a-z]+", seed=45
-        )
-        monkeypatch.setattr(Builder, "SPLITS", rule)
-        with pytest.raises(ledger.LedgerError, match="the split rule is"):
-            build(raw, tmp_path / "other")
-
-    def test_partial_build_is_no_version(self, raw, tmp_path):
-        with pytest.raises(ledger.LedgerError, match="max_examples_per_split"):
-            build(raw, tmp_path / "a", max_examples_per_split=2, register_checksums=True)
-        version = build(raw, tmp_path / "b", max_examples_per_split=2)
-        assert tfds.builder_from_directory(version).info.splits["train"].num_examples == 2
-
-    def test_damaged_ledger_is_not_taken_for_an_empty_one(self, raw, tmp_path):
-        (tmp_path / "checksums").mkdir()
-        (tmp_path / "checksums/aerial.json").write_text("{")
-        with pytest.raises(ledger.LedgerError, match="damaged"):
-            build(raw, tmp_path / "data")
-
-    def test_edition_must_be_a_word(self, raw, tmp_path):
-        (raw / "edition.txt").write_text("../../etc")
-        with pytest.raises(ledger.LedgerError, match="edition"):
-            build(raw, tmp_path / "data")
-
-
 class TestRefusal:
     def test_errors_stop_the_build_before_anything_is_written(self, raw, tmp_path):
         for path in sorted((raw / "masks").iterdir())[:7]:
@@ -243,16 +98,16 @@ class TestRefusal:
         assert build(tmp_path / "manual", tmp_path / "data").is_dir()
 
     def test_file_changed_after_it_was_looked_at_stops_the_build(self, raw, tmp_path, monkeypatch):
-        from seg_datasets.core import facts, write
+        from seg_datasets.core import looking, write
 
-        collect = facts.collect
+        collect = looking.collect
 
         def then_change(*args, **kwargs):
             seen = collect(*args, **kwargs)
             change_pixel(raw)
             return seen
 
-        monkeypatch.setattr(facts, "collect", then_change)
+        monkeypatch.setattr(looking, "collect", then_change)
         with pytest.raises(write.ChangedError, match="changed while"):
             build(raw, tmp_path / "data")
         assert not (tmp_path / "data/aerial/1.0.0").exists()
@@ -265,48 +120,6 @@ class TestRefusal:
         ):
             build(raw, data)
         assert build(raw, data).is_dir()
-
-
-class TestVerify:
-    def test_sound_version(self, raw, tmp_path):
-        version = build(raw, tmp_path / "data", register_checksums=True)
-        result = verification.verify(version, Builder.ledger_path(), content=True)
-        assert result.sound
-        assert not result.note
-
-    @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
-    def test_flipped_byte_names_the_shard(self, raw, tmp_path, file_format):
-        version = build(raw, tmp_path / "data", file_format=file_format)
-        shard = sorted(version.glob(f"*train.{file_format}*"))[0]
-        data = bytearray(shard.read_bytes())
-        data[len(data) // 2] ^= 1
-        shard.write_bytes(data)
-        result = verification.verify(version, Builder.ledger_path())
-        assert [p.partition(" ")[0] for p in result.problems] == [shard.name]
-
-    def test_missing_and_additional_shards_are_named(self, raw, tmp_path):
-        version = build(raw, tmp_path / "data")
-        shard = sorted(version.glob("*test.tfrecord*"))[0]
-        shard.rename(version / "aerial-extra.tfrecord-00000-of-00001")
-        problems = " ".join(verification.verify(version, Builder.ledger_path()).problems)
-        assert "test.tfrecord-00000-of-00001 is missing" in problems
-        assert "aerial-extra" in problems
-
-    def test_renamed_classes_are_found(self, raw, tmp_path):
-        version = build(raw, tmp_path / "data")
-        (version / "mask.labels.txt").write_text("building\nbackground\n")
-        (problem,) = verification.verify(version, Builder.ledger_path()).problems
-        assert "mask.labels.txt" in problem
-
-    def test_version_that_agrees_with_itself_but_not_with_the_ledger(self, raw, tmp_path):
-        build(raw, tmp_path / "data", register_checksums=True)
-        change_pixel(raw)
-        ledger_path = Builder.ledger_path()
-        entries = json.loads(ledger_path.read_text())
-        ledger_path.unlink()
-        forged = build(raw, tmp_path / "forged")
-        ledger_path.write_text(json.dumps(entries))
-        assert not verification.verify(forged, ledger_path).sound
 
 
 class TestInterrupted:
@@ -373,13 +186,13 @@ class TestInterrupted:
 
 
 def test_rebuild_looks_only_at_what_changed(raw, tmp_path, monkeypatch):
-    from seg_datasets.core import facts
+    from seg_datasets.core import looking
 
     build(raw, tmp_path / "a")
     looked = []
-    look_at = facts.look_at
+    look_at = looking.look_at
     monkeypatch.setattr(
-        facts, "look_at", lambda one, **kwargs: looked.append(one.id) or look_at(one, **kwargs)
+        looking, "look_at", lambda one, **kwargs: looked.append(one.id) or look_at(one, **kwargs)
     )
     build(raw, tmp_path / "b")
     assert looked == []

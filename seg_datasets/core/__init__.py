@@ -1,6 +1,8 @@
 """The engine, in the order data walks through it.
 
-    classes → sample → sources → images → masks → facts → checks → splits → plan → write → ledger → builder
+    classes → sample → sources → images → masks → facts → looking → checks → splits → plan → write →
+    ledger → survey → manifest → workspace → builder
 
-Each room imports only rooms to its left, no dataset and no recipe.
+Each room imports only rooms before it, no dataset and no recipe. `survey` is all that comes before
+writing; `verification` reads what was written.
 """

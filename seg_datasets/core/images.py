@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import zlib
 
 import numpy as np
@@ -49,6 +50,13 @@ _PNG_DEPTH, _PNG_COLOUR_TYPE = 24, 25  # offsets into the file: IHDR comes first
 # Where a PNG may tell its orientation: the chunk, what older ImageMagick writes, XMP.
 _PNG_EXIF = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 
+_JPEG_END = b"\xff\xd9"
+_JPEG_BASELINE, _JPEG_SCAN = (0xC0, 0xC1), 0xDA
+_JPEG_TABLES = (0xC4, 0xDB, 0xDD, 0xEE)
+_JPEG_REMARKS = (*range(0xE0, 0xF0), 0xFE)
+# What ends the data of a scan: all but a stuffed 255, a restart or a fill byte.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -69,7 +77,7 @@ class Opened:
     """An image file, decoded and upright.
 
     Attributes:
-      image: the pixels, upright; for a `sketch` an eighth of the size.
+      image: the pixels, upright; not decoded yet where `decoded` is False.
       format: PNG, JPEG, TIFF, BMP, WEBP or GIF, told by the bytes.
       mode: Pillow's mode, with the true depth where Pillow has none ("RGB;16").
       depth: bits per channel.
@@ -88,15 +96,17 @@ class Opened:
     size: tuple[int, int]
     lossy: bool
     white_is_zero: bool
+    decoded: bool = True
 
 
-def open_image(data: bytes, *, sketch: bool = False) -> Opened:
+def open_image(data: bytes, *, lazy: bool = False) -> Opened:
     """Decodes the bytes of an image file completely and turns it upright.
 
     Args:
       data: the file's bytes.
-      sketch: for a JPEG, decode an eighth of the size: all of the file is still read through, which
-        is what finds a truncated one, at a third of the time.
+      lazy: leave an upright JPEG undecoded where it is plain that it decodes. Decoding costs ten
+        times as much as all other looks at it, and finds no more: bits that are wrong between its
+        head and its end, every decoder in use here paints over without a word.
 
     Raises:
       ImageError: not an image of a known format, truncated, damaged, of several frames, or of more
@@ -118,8 +128,8 @@ def open_image(data: bytes, *, sketch: bool = False) -> Opened:
         orientation = _orientation(image) if kind != "PNG" else 1
         lossy = _lossy(data, image, kind)
         white_is_zero = kind == "TIFF" and _white_is_zero(image)
-        if sketch and kind == "JPEG":
-            image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
+        if lazy and kind == "JPEG" and orientation not in _TURNS and _surely_decodes(data):
+            return Opened(image, kind, mode, depth, 1, size, lossy, white_is_zero, decoded=False)
         image.load()
         if kind == "PNG" and not _PNG_EXIF.isdisjoint(image.info):
             orientation = _orientation(image)  # its EXIF chunk may lie behind the pixels
@@ -228,6 +238,34 @@ def _unfit(data: bytes, image: Image.Image, kind: str) -> str:
         # Pillow turns these only where they have 8 bits.
         return "is a TIFF of more than 8 bits in which 0 is white; save it with 0 as black"
     return ""
+
+
+def _surely_decodes(data: bytes) -> bool:
+    """Whether a JPEG of the usual kind, one scan, will decode: told by its head and its end.
+
+    Its head is tried on a picture of 16×16; False says only that the rest has to be tried too.
+    """
+    at, head, sized = 2, data[:2], False
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
+        kind, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if kind in _JPEG_BASELINE and not sized:
+            head += data[at : at + 5] + b"\0\x10\0\x10" + data[at + 9 : end]
+            sized = True
+        elif kind in _JPEG_TABLES:
+            head += data[at:end]
+        elif kind == _JPEG_SCAN:
+            after = _JPEG_MARKER.search(data, end)
+            if not sized or not after or after[0] != _JPEG_END:
+                return False
+            try:
+                Image.open(io.BytesIO(head + data[at:end] + _JPEG_END), formats=("JPEG",)).load()
+            except Exception:
+                return False
+            return True
+        elif kind not in _JPEG_REMARKS:
+            return False
+        at = end
+    return False
 
 
 def _png_damage(data: bytes) -> str:

@@ -128,5 +128,7 @@ def record_bytes(facts: SampleFacts) -> int:
     return image_bytes + mask_bytes + len(facts.sample.id.encode()) + _OVERHEAD
 
 
-def _order(split: str, sample_id: str) -> int:
-    return int(hashlib.md5((split + sample_id).encode(), usedforsecurity=False).hexdigest(), 16)
+def _order(split: str, sample_id: str) -> tuple[str, str]:
+    # TFDS takes a backslash for a slash on every system, and two ids may then be alike.
+    key = (split + sample_id).replace("\\", "/").encode()
+    return hashlib.md5(key, usedforsecurity=False).hexdigest(), sample_id

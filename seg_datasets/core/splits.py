@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import fractions
 import hashlib
+import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -85,6 +87,9 @@ class Grouped:
         self.group = group
         self.seed = str(seed)
         self.shares = {name: fractions.Fraction(str(share)) for name, share in shares.items()}
+        whole = math.lcm(*(share.denominator for share in self.shares.values()))
+        ends = itertools.accumulate(int(share * whole) for share in self.shares.values())
+        self._ends = dict(zip(self.shares, ends, strict=True))
         self.pin = {plain(g): split for split, groups in (pin or {}).items() for g in groups}
         if strange := sorted(set(self.pin.values()) - shares.keys()):
             raise DeclarationError(f"pin names {few(strange)}, which Grouped has no share for")
@@ -122,13 +127,9 @@ class Grouped:
 
     def _split(self, group: str, seed: str) -> str:
         digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
-        place = fractions.Fraction(int.from_bytes(digest[:8], "big"), 2**64)
-        place *= sum(self.shares.values())
-        for name, share in self.shares.items():
-            place -= share
-            if place < 0:
-                return name
-        raise AssertionError("shares do not add up")
+        # 0 ≤ place < the last end, in whole numbers: no rounding, on no machine.
+        place = int.from_bytes(digest[:8], "big") * max(self._ends.values()) >> 64
+        return next(name for name, end in self._ends.items() if place < end)
 
     def _proposal(self, sizes: Mapping[str, int]) -> str:
         """A seed that fills all splits, nearest to the shares asked for."""

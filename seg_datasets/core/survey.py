@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, facts, ledger, plan, write
+from seg_datasets.core import checks, ledger, looking, plan, write
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
 from seg_datasets.core.sources import Folder, Scan, Source
@@ -92,7 +92,7 @@ def survey(
     scan = _grouped(declaration.source.scan(folder), declaration, folder)
     table = declaration.classes.raw_table(declaration.source.values)
     with bar("Looking at samples", len(scan.samples)) as progress:
-        seen = facts.collect(
+        seen = looking.collect(
             scan.samples,
             folder=folder,
             table=table,

@@ -15,7 +15,8 @@ from typing import Any
 
 from seg_datasets.core import images, masks
 from seg_datasets.core.classes import RawTable
-from seg_datasets.core.facts import SampleFacts, workers
+from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.looking import workers
 from seg_datasets.core.sources import Folder
 
 _DONE = ".done"
@@ -84,12 +85,12 @@ def run(
         with futures.ThreadPoolExecutor(workers()) as pool:
             for job in todo:
                 write_shard(job, pool=pool, progress=progress)
-    shards = [_finished(job) for job in jobs]
-    if lost := [job.path for job, shard in zip(jobs, shards, strict=True) if shard is None]:
+    done |= {job.path: _marked(job) for job in todo}
+    if lost := [path for path, shard in done.items() if shard is None]:
         raise RuntimeError(
             f"workers reported success, but {lost[0]} is not there; do they share this file system?"
         )
-    return [shard for shard in shards if shard is not None]
+    return [shard for shard in done.values() if shard is not None]
 
 
 def write_shard(
@@ -212,17 +213,22 @@ def _run_on_beam(jobs: Sequence[ShardJob], options: Any, runner: Any) -> None:
         )
 
 
-def _finished(job: ShardJob) -> ShardDone | None:
-    """The shard, where an earlier run has finished just this one."""
+def _marked(job: ShardJob) -> ShardDone | None:
+    """The shard as its worker marked it done, where it is there."""
     path = pathlib.Path(job.path)
     try:
         mark = json.loads(path.with_name(path.name + _DONE).read_text(encoding="utf-8"))
-        if mark["samples"] != _names(job):
-            return None
-        sha256, size = digest(path)
+        if mark["samples"] == _names(job) and mark["bytes"] == path.stat().st_size:
+            return ShardDone(job.path, mark["sha256"], mark["bytes"])
     except (OSError, ValueError, KeyError):
-        return None
-    return ShardDone(job.path, sha256, size) if sha256 == mark["sha256"] else None
+        pass
+    return None
+
+
+def _finished(job: ShardJob) -> ShardDone | None:
+    """The shard, where an earlier run has finished just this one; its bytes are read again."""
+    shard = _marked(job)
+    return shard if shard and digest(pathlib.Path(job.path))[0] == shard.sha256 else None
 
 
 def _names(job: ShardJob) -> str:

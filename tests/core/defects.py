@@ -1,6 +1,5 @@
 """One defect per function: each spoils one pair of a clean folder and says which file is named."""
 
-import io
 import os
 import struct
 import unicodedata
@@ -223,22 +222,18 @@ def mask_with_a_hole(raw: Raw, name: str) -> str:
 def mask_of_three_times_16_bits(raw: Raw, name: str) -> str:
     ids = raw.labels()
     rows = b"".join(b"\0" + np.repeat(row, 3).astype(">u2").tobytes() for row in ids)
-    return raw.put(name, mask=png(16, 2, ids.shape, rows))[1]
+    return raw.put(name, mask=kit.png(16, 2, ids.shape, rows))[1]
 
 
 def gif_mask_with_a_palette(raw: Raw, name: str) -> str:
-    return raw.put(name, mask=raw.labels(), mask_as="gif")[1]
-
-
-def palette_mask(numbers: np.ndarray, greys: list[int]) -> bytes:
-    mask = Image.frombytes("P", numbers.shape[::-1], numbers.tobytes())
-    mask.putpalette([band for grey in greys for band in (grey,) * 3])
-    return kit.encoded(mask, "png")
+    mask = Image.fromarray(raw.labels()).convert("P")
+    mask.putpalette([0, 0, 0, 200, 0, 0, 0, 0, 200])
+    return raw.put(name, mask=mask, mask_as="gif")[1]
 
 
 def grey_mask_made_small(raw: Raw, name: str) -> str:
     """What a tool makes of ids 0, 1, 2 that counts colours and not values: 0 is now class 2."""
-    return raw.put(name, mask=palette_mask(2 - raw.labels(), [2, 1, 0]))[1]
+    return raw.put(name, mask=kit.palette_mask(2 - raw.labels(), [2, 1, 0]))[1]
 
 
 def mask_made_one_bit(raw: Raw, name: str) -> str:
@@ -268,17 +263,3 @@ def same_picture_other_mask(raw: Raw, name: str) -> str:
     image, _ = raw.put(name)
     raw.put(name + "z", image=raw.read(image))
     return image
-
-
-def png(depth: int, kind: int, shape: tuple[int, ...], rows: bytes, extra: bytes = b"") -> bytes:
-    """A PNG as the specification says, for what Pillow does not write."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(name + data))
-        return struct.pack(">I", len(data)) + name + data + checksum
-
-    header = struct.pack(">IIBBBBB", shape[1], shape[0], depth, kind, 0, 0, 0)
-    out = io.BytesIO()
-    out.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
-    out.write(extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-    return out.getvalue()

@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import pathlib
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -107,6 +109,27 @@ def exif(orientation: int) -> Image.Exif:
     tags = Image.Exif()
     tags[0x0112] = orientation
     return tags
+
+
+def palette_mask(numbers: np.ndarray, greys: list[int]) -> bytes:
+    mask = Image.frombytes("P", numbers.shape[::-1], numbers.tobytes())
+    mask.putpalette([band for grey in greys for band in (grey,) * 3])
+    return encoded(mask, "png")
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    checksum = struct.pack(">I", zlib.crc32(name + data))
+    return struct.pack(">I", len(data)) + name + data + checksum
+
+
+def png(depth: int, kind: int, shape: tuple[int, ...], rows: bytes, extra: bytes = b"") -> bytes:
+    """A PNG as the specification says, for what Pillow does not write."""
+    header = struct.pack(">IIBBBBB", shape[1], shape[0], depth, kind, 0, 0, 0)
+    out = io.BytesIO()
+    out.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
+    out.write(extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return out.getvalue()
 
 
 def findings(root: pathlib.Path, **declared: Any) -> list[checks.Finding]:

@@ -248,7 +248,7 @@ def test_threshold_takes_jpeg_and_grey_edges_as_declared(tmp_path: pathlib.Path)
     ("mask", "says"),
     [
         (Image.fromarray(np.eye(24, 32) > 0), "1 bit"),
-        (defects.palette_mask(np.eye(24, 32).astype(np.uint8), [0, 255]), "palette"),
+        (kit.palette_mask(np.eye(24, 32).astype(np.uint8), [0, 255]), "palette"),
     ],
     ids=["1-bit", "palette"],
 )
@@ -299,43 +299,6 @@ def test_groups_that_cannot_be_read_are_a_mistake_of_the_declaration(raw: Raw) -
     source = dataclasses.replace(SOURCE, group=CsvGroups("groups.csv"))
     with pytest.raises(DeclarationError, match=r"groups\.csv"):
         kit.findings(raw.root, source=source)
-
-
-def test_accepted_error_is_a_warning_with_its_reason(raw: Raw) -> None:
-    where = defects.image_without_mask(raw, TESTED)
-    (found,) = kit.findings(raw.root, accept={"SD001": "known, ticket 12"})
-    assert (found.code, found.where) == ("SD001", where)
-    assert found.severity is checks.Severity.WARNING
-    assert "ticket 12" in found.message
-
-
-@pytest.mark.parametrize("code", [check.code for check in checks.CHECKS if check.final])
-def test_what_would_make_a_wrong_record_cannot_be_accepted(raw: Raw, code: str) -> None:
-    with pytest.raises(DeclarationError, match=code):
-        kit.findings(raw.root, accept={code: "please"})
-
-
-def test_code_that_is_none_cannot_be_accepted(raw: Raw) -> None:
-    with pytest.raises(DeclarationError, match="SD999"):
-        kit.findings(raw.root, accept={"SD999": "?"})
-
-
-def test_refusal_offers_acceptance_only_where_there_is_any(raw: Raw) -> None:
-    defects.unknown_value(raw, "a_0")
-    assert "ACCEPT" not in str(checks.RefusedError(kit.findings(raw.root), raw.root))
-    defects.image_without_mask(raw, "a_1")
-    refused = str(checks.RefusedError(kit.findings(raw.root), raw.root))
-    assert 'ACCEPT = {"SD001": "why"}' in refused
-    assert "2 errors of 2 kinds" in refused
-
-
-def test_forty_findings_are_counted_and_five_are_shown(raw: Raw) -> None:
-    for index in range(40):
-        defects.text_named_png(raw, f"a_{index}")
-    refused = str(checks.RefusedError(kit.findings(raw.root), raw.root))
-    assert "SD004 unreadable-file: 40 errors" in refused
-    assert "… and 35 more" in refused
-    assert refused.count("is not an image this project reads") == 5
 
 
 def test_codes_are_unique_and_every_check_was_seen_to_find_something() -> None:

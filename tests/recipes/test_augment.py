@@ -63,6 +63,34 @@ def test_crops_reach_every_corner() -> None:
     assert len(seen) == 4
 
 
+@pytest.mark.parametrize("height", [200, 20])
+def test_zoomed_mask_is_that_of_the_zoomed_image(height: int) -> None:
+    image, mask = pattern(height, 90)
+    sides = set()
+    for i in range(40):
+        view, ids = augment.crop(
+            tf.constant(image), tf.constant(mask), size=32, seed=[1, i], zoom=1.0, smooth=False
+        )
+        assert view.shape == (32, 32, 3)
+        assert (mask_of(view.numpy()) != ids.numpy()).sum() == 0
+        sides.add(len(np.unique(view.numpy()[..., 1])))
+    assert min(sides) < 20  # half as much is seen, each column twice
+    assert max(sides) >= 32
+
+
+def test_edges_of_a_zoomed_mask_lie_on_those_of_the_smooth_image() -> None:
+    mask = np.zeros((128, 128, 1), np.uint8)
+    mask[:, 40:100] = 1  # straight edges: at a corner two half-way values multiply
+    image = np.repeat(mask * 200.0, 3, axis=-1).astype(np.float32)
+    for i in range(20):
+        view, ids = augment.crop(
+            tf.constant(image), tf.constant(mask), size=64, seed=[1, i], zoom=1.0
+        )
+        far = np.abs(view.numpy()[..., 0] - 200.0 * ids.numpy()[..., 0])
+        # An interpolated edge is between the two values, never past the middle.
+        assert far.max() <= 100.01
+
+
 def test_turns_are_all_eight_views_and_upright_ones_two() -> None:
     image, mask = pattern(6, 6)
     for upright, count in ((False, 8), (True, 2)):

@@ -25,7 +25,9 @@ def _unknown_values(subject: Subject) -> Iterator[Row]:
                 facts.sample.mask,
                 f"holds {few(pixels)}{f' and {more} more' if more else ''}, which no class has; "
                 f"the class table has {subject.table.describe()}",
-                "add the value to the source's `values`, or correct the mask",
+                "state a `Threshold` in the source's `values`: the mask has blended borders too"
+                if mask.rim_values
+                else "add the value to the source's `values`, or correct the mask",
             )
 
 

@@ -31,6 +31,7 @@ class Folder:
     def __init__(self, root: str | os.PathLike[str]):
         self.root = pathlib.Path(root)
         self._real = self.root.resolve()
+        self._inside: dict[str, bool] = {}  # folder below the root → whether it is one
 
     def files(self) -> tuple[list[str], list[str]]:
         """Paths of all files below the root, `/` between folders.
@@ -72,10 +73,18 @@ class Folder:
         Raises:
           OutsideError: the name leads out of the folder, by `..`, an absolute path or a link.
         """
+        # Resolving follows every part of a path; the folders of a set are few, so once for each.
+        folder, _, file = name.rpartition("/")
+        if folder not in self._inside:
+            self._inside[folder] = self._leads_inside(self.root / folder)
         path = self.root / name
-        if not path.resolve().is_relative_to(self._real):
+        inside = self._inside[folder] and file not in ("", ".", "..")
+        if not inside or (path.is_symlink() and not self._leads_inside(path)):
             raise OutsideError(f"{name} leads out of the raw folder; put the file itself there")
         return path
+
+    def _leads_inside(self, path: pathlib.Path) -> bool:
+        return path.resolve().is_relative_to(self._real)
 
     def read(self, name: str) -> bytes:
         """The bytes of a file below the root."""

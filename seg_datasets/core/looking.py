@@ -1,0 +1,227 @@
+"""Looking: one pass over the raw bytes, in parallel, cached, that makes facts of samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from concurrent import futures
+
+import numpy as np
+from PIL import Image
+
+from seg_datasets.core import images, masks
+from seg_datasets.core.cache import FactsCache
+from seg_datasets.core.classes import RawTable
+from seg_datasets.core.facts import ImageFacts, MaskFacts, SampleFacts, ids_digest, pixel_digest
+from seg_datasets.core.images import ImageError
+from seg_datasets.core.sample import Sample
+from seg_datasets.core.sources import Folder
+
+# Part of every cached row's key: raise it when a fact changes its meaning.
+LOOK = 3
+
+# A JPEG with more bytes per pixel than this shows something: one colour takes at most 14 bits per
+# block of 64 pixels, and a restart marker after each at worst.
+_FLAT_JPEG = 0.1
+
+# So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
+_STRAY_KEPT = 16
+
+_AT_A_TIME = 16
+
+_WORKERS = "SEG_DATASETS_WORKERS"
+
+
+def workers() -> int:
+    """Threads to use: `SEG_DATASETS_WORKERS`, or one per processor this process may use."""
+    if given := os.environ.get(_WORKERS):
+        if not given.isdigit() or int(given) < 1:
+            raise ValueError(f"{_WORKERS}={given!r}: give a number of threads, 1 or more")
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def collect(
+    samples: Sequence[Sample],
+    *,
+    folder: Folder,
+    table: RawTable,
+    masks_follow_exif: bool | None = None,
+    cache: FactsCache | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[SampleFacts]:
+    """Looks at every sample whose files changed since the last look.
+
+    Args:
+      samples: what to look at.
+      folder: where their files are.
+      table: raw mask value → class id.
+      masks_follow_exif: see `Source`.
+      cache: remembers facts between builds; None looks at everything.
+      progress: called with 1 for each sample done.
+
+    Returns:
+      The facts in the order of the samples. A file that cannot be used has a `problem`; nothing is
+      raised for it, so that all of them are found in one run.
+    """
+    look = f"{LOOK} {Image.__version__} {table.signature()} {masks_follow_exif}"
+    known = cache.load(look) if cache else {}
+    done: dict[int, SampleFacts] = {}
+    todo: list[tuple[int, str]] = []
+    for index, sample in enumerate(samples):
+        stamp = _stamp(folder, sample) if cache else ""
+        row = known.get(sample.id)
+        if row is not None and stamp and row[0] == stamp:
+            done[index] = _from_row(sample, row[1])
+        else:
+            todo.append((index, stamp))
+    if progress:
+        progress(len(done))
+    fresh: list[tuple[str, str, list]] = []
+
+    def look_at_some(items: list[tuple[int, str]]) -> list[SampleFacts]:
+        return [
+            look_at(samples[i], folder=folder, table=table, masks_follow_exif=masks_follow_exif)
+            for i, _ in items
+        ]
+
+    with futures.ThreadPoolExecutor(workers()) as pool:
+        # Several at a time: handing over one costs a tenth of looking at it.
+        looked = pool.map(
+            look_at_some, [todo[i : i + _AT_A_TIME] for i in range(0, len(todo), _AT_A_TIME)]
+        )
+        for (index, stamp), facts in zip(todo, itertools.chain.from_iterable(looked), strict=True):
+            done[index] = facts
+            if cache and stamp:
+                fresh.append((samples[index].id, stamp, _to_row(facts)))
+                if len(fresh) >= 1000:  # an interrupted look is not lost
+                    cache.store(look, fresh)
+                    fresh = []
+            if progress:
+                progress(1)
+    if cache:
+        cache.store(look, fresh)
+        cache.forget(look, known.keys() - {s.id for s in samples})
+    return [done[index] for index in range(len(samples))]
+
+
+def look_at(
+    sample: Sample, *, folder: Folder, table: RawTable, masks_follow_exif: bool | None = None
+) -> SampleFacts:
+    """One look at one sample."""
+    image = _look_at_image(folder, sample.image)
+    drawn_on = image.orientation if masks_follow_exif is False else 1
+    return SampleFacts(sample, image, _look_at_mask(folder, sample.mask, table, drawn_on))
+
+
+def _look_at_image(folder: Folder, name: str) -> ImageFacts:
+    try:
+        data = folder.read(name)
+    except (OSError, ValueError) as error:
+        return ImageFacts("", 0, problem=f"cannot be read: {error}")
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        opened = images.open_image(data, lazy=True)
+        if not opened.decoded and len(data) < _FLAT_JPEG * opened.size[0] * opened.size[1]:
+            opened = images.open_image(data)
+        extremes = opened.image.getextrema() if opened.decoded else ((0, 255),)
+        as_bytes = opened.format == "JPEG" and opened.orientation == 1
+        return ImageFacts(
+            sha256=sha256,
+            bytes=len(data),
+            format=opened.format,
+            mode=opened.mode,
+            depth=opened.depth,
+            width=opened.size[0],
+            height=opened.size[1],
+            orientation=opened.orientation,
+            pixels="" if as_bytes else pixel_digest(images.storable(opened.image)),
+            opaque=_opaque(opened.image, extremes),
+            constant=_flat(extremes),
+        )
+    except ImageError as error:
+        return ImageFacts(sha256, len(data), problem=str(error))
+
+
+def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> MaskFacts:
+    try:
+        data = folder.read(name)
+    except (OSError, ValueError) as error:
+        return MaskFacts("", 0, problem=f"cannot be read: {error}")
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        mask = masks.read(data, table, drawn_on=drawn_on)
+    except masks.MisfitError as error:
+        return MaskFacts(sha256, len(data), misfit=str(error))
+    except ImageError as error:
+        return MaskFacts(sha256, len(data), problem=str(error))
+    stray, rims = _apart(mask)
+    return MaskFacts(
+        sha256=sha256,
+        bytes=len(data),
+        format=mask.format,
+        mode=mask.mode,
+        width=mask.raw.shape[1],
+        height=mask.raw.shape[0],
+        orientation=mask.orientation,
+        ids=ids_digest(mask.ids),
+        counts=mask.counts,
+        stray=dict([*stray.items()][:_STRAY_KEPT]),
+        stray_values=len(stray),
+        rim_values=len(rims),
+        rim_pixels=sum(rims.values()),
+        as_stored=mask.as_stored,
+    )
+
+
+def _apart(mask: masks.Mask) -> tuple[dict[int, int], dict[int, int]]:
+    """The stray values of a mask: those that cover areas, and those that only stand at borders."""
+    if not mask.stray:
+        return {}, {}
+    at_border = mask.raw[masks.between_neighbours(mask.raw)]
+    values, pixels = np.unique(at_border, return_counts=True)
+    between = dict(zip(values.tolist(), pixels.tolist(), strict=True))
+    rims = {v: n for v, n in mask.stray.items() if 2 * between.get(v, 0) > n}
+    return {v: n for v, n in mask.stray.items() if v not in rims}, rims
+
+
+def _opaque(image: Image.Image, extremes: tuple) -> bool:
+    if image.mode in ("LA", "RGBA"):
+        return extremes[-1][0] == 255
+    return "transparency" not in image.info
+
+
+def _flat(extremes: tuple) -> bool:
+    bands = extremes if isinstance(extremes[0], tuple) else (extremes,)
+    return all(low == high for low, high in bands)
+
+
+def _stamp(folder: Folder, sample: Sample) -> str:
+    """What changes when either file does: size and times. The change time is in it because a copy
+    can bring the modification time of another file with it."""
+    try:
+        stats = [(folder.root / name).stat() for name in (sample.image, sample.mask)]
+    except OSError:
+        return ""
+    return " ".join(
+        f"{name} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
+        for name, s in zip((sample.image, sample.mask), stats, strict=True)
+    )
+
+
+def _to_row(facts: SampleFacts) -> list:
+    return [
+        [getattr(part, field.name) for field in dataclasses.fields(part)]
+        for part in (facts.image, facts.mask)
+    ]
+
+
+def _from_row(sample: Sample, row: list) -> SampleFacts:
+    image = ImageFacts(*row[0])
+    fields = dict(zip([f.name for f in dataclasses.fields(MaskFacts)], row[1], strict=True))
+    for name in ("counts", "stray"):
+        fields[name] = {int(k): v for k, v in fields[name].items()}  # JSON keys are text
+    return SampleFacts(sample, image, MaskFacts(**fields))

@@ -1,0 +1,149 @@
+"""What is said of folders that nobody here made."""
+
+import pathlib
+from collections import Counter
+
+import kit
+import numpy as np
+import pytest
+
+from seg_datasets.core.classes import VOID_ID, ClassTable, Threshold
+from seg_datasets.core.looking import collect, look_at
+from seg_datasets.core.sources import Folder, ImageMaskFolders
+from seg_datasets.core.splits import FromFolders, FromLists, Grouped
+
+ROADS = ClassTable("background", "road")
+CAMVID = ClassTable(*(f"class {i}" for i in range(11)))
+CAMVID_VALUES = {**{i: f"class {i}" for i in range(11)}, 11: "void"}
+LABELME = ["_background_", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "potted_plant", "sheep", "sofa", "train", "tv/monitor"]
+
+
+def test_voc_layout_is_silent_but_for_classes_that_are_not_there(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "voc_layout",
+        classes=ClassTable(*(f"class {i}" for i in range(7))),
+        source=ImageMaskFolders("imgs", "gts", image_name="{stem}_img", mask_name="{stem}_gt"),
+        splits=FromLists(train="splits/train.txt", val="splits/val.txt"),
+    )
+    assert {f.code for f in found} == {"SD301"}
+
+
+def test_labelme_masks_are_what_labelme_drew(real_data: pathlib.Path) -> None:
+    folder = Folder(real_data / "labelme" / "semantic_segmentation" / "data_dataset_voc")
+    source = ImageMaskFolders("JPEGImages", "SegmentationClass")
+    table = ClassTable(*LABELME).raw_table(None)
+    samples = source.scan(folder).samples
+    assert len(samples) == 3
+    for facts in collect(samples, folder=folder, table=table):
+        drawn = np.load(folder.root / "SegmentationClassNpy" / f"{facts.sample.id}.npy")
+        values, pixels = np.unique(drawn, return_counts=True)
+        expected = dict(zip(values.tolist(), pixels.tolist(), strict=True))
+        expected[VOID_ID] = expected.pop(-1, 0)
+        assert {**facts.mask.counts} == {i: n for i, n in expected.items() if n}
+
+
+def test_camvid_is_silent(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "camvid_24",
+        classes=CAMVID,
+        source=ImageMaskFolders("{split}", "{split}annot", values=CAMVID_VALUES),
+        splits=FromFolders(train="train", val="val", test="test"),
+    )
+    assert found == []
+
+
+def test_camvid_tears_sequences_apart(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "camvid_24",
+        classes=CAMVID,
+        source=ImageMaskFolders(
+            "{split}", "{split}annot", values=CAMVID_VALUES, group=r"/(?P<group>[^_]+)_"
+        ),
+        splits=FromFolders(train="train", val="val", test="test"),
+    )
+    assert kit.said(found) == [("SD403", "group '0001TP'"), ("SD403", "group '0016E5'")]
+
+
+def test_steel_surfaces_hold_the_same_pictures_with_other_masks(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "neu_seg",
+        classes=ClassTable("background", "inclusion", "patches", "scratches"),
+        source=ImageMaskFolders("images", "annotations"),
+        splits=FromFolders(train="training", test="test"),
+    )
+    assert [f.code for f in found] == ["SD402"] * 4
+    assert Counter(f.where.split("/")[1] for f in found) == {"training": 3, "test": 1}
+
+
+def test_cityscapes_ids_and_train_ids_are_found_by_their_names(real_data: pathlib.Path) -> None:
+    for ids, count in (("labelIds", 34), ("labelTrainIds", 19)):
+        source = ImageMaskFolders(
+            "leftImg8bit",
+            "gtFine",
+            image_name="{stem}_leftImg8bit",
+            mask_name=f"{{stem}}_gtFine_{ids}",
+        )
+        found = kit.findings(
+            real_data / "cityscapes_layout",
+            classes=ClassTable(*(f"class {i}" for i in range(count))),
+            source=source,
+            splits=Grouped(all=1),
+        )
+        assert Counter(f.code for f in found)["SD006"] == 2
+        assert {f.code for f in found} == {"SD006", "SD301"}
+
+
+def test_roads_are_refused_as_they_stand_and_told_why(real_data: pathlib.Path) -> None:
+    values = {0: "background", 1: "road", 255: "road"}
+    found = kit.findings(
+        real_data / "epfl_roads",
+        classes=ROADS,
+        source=ImageMaskFolders("images", "groundtruth", values=values),
+        splits=Grouped(train=80, test=20),
+    )
+    assert Counter(f.code for f in found) == {"SD201": 100, "SD202": 100}
+    assert all("237 (" in f.message for f in found if f.code == "SD201")
+    assert all("`Threshold`" in f.fix for f in found)
+
+
+def test_roads_are_taken_with_a_stated_threshold(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "epfl_roads",
+        classes=ROADS,
+        source=ImageMaskFolders(
+            "images", "groundtruth", values=Threshold(at=128, below="background", above="road")
+        ),
+        splits=Grouped(train=80, test=20),
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"#000000": "background", "#ffffff": "mass"},
+        {0: "background", 255: "mass"},
+        Threshold(at=128, below="background", above="mass"),
+    ],
+    ids=["colours", "greys", "threshold"],
+)
+def test_mammograms_with_stray_colours_are_refused(real_data: pathlib.Path, values: dict) -> None:
+    found = kit.findings(
+        real_data / "mammograms",
+        classes=ClassTable("background", "mass"),
+        source=ImageMaskFolders(values=values),
+        splits=Grouped(all=1),
+    )
+    assert {f.code for f in found} <= {"SD201", "SD202", "SD205"}
+    assert len({f.where for f in found}) == (4 if isinstance(values, Threshold) else 24)
+
+
+def test_png_masks_named_jpg_are_read_by_their_bytes(real_data: pathlib.Path) -> None:
+    folder = Folder(real_data / "cvat_urban")
+    source = ImageMaskFolders("images/raw", "images/masks", mask_name="{stem}_mask")
+    samples = source.scan(folder).samples
+    assert len(samples) == 2
+    facts = look_at(
+        samples[0], folder=folder, table=ClassTable("any").raw_table({"#000000": "any"})
+    )
+    assert (facts.image.format, facts.mask.format) == ("JPEG", "PNG")

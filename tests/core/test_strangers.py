@@ -1,0 +1,161 @@
+"""Files from strangers: whatever is in them, an error of this project comes out, or the truth."""
+
+import io
+import pathlib
+import tempfile
+import warnings
+
+import kit
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+
+from seg_datasets.core import images, masks
+from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
+from seg_datasets.core.images import ImageError
+from seg_datasets.core.sample import Sample
+from seg_datasets.core.sources import CsvGroups, Folder
+from seg_datasets.core.splits import FromLists, SplitError
+
+CLASSES = ClassTable("a", "b", "c")
+TABLES = (
+    CLASSES.raw_table(None),
+    CLASSES.raw_table({"#000000": "a", "#010101": "b"}),
+    CLASSES.raw_table({"#000000ff": "a"}),
+    CLASSES.raw_table(Threshold(at=9, below="a", above="b")),
+)
+
+
+def _seeds() -> list[bytes]:
+    """A sound file of each kind."""
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 3, (9, 13), np.uint8)
+    grey, colour = Image.fromarray(ids), Image.fromarray(np.stack([ids] * 3, axis=-1))
+    palette = grey.convert("P")
+    tags = kit.exif(6)
+    return [
+        kit.encoded(grey, "png", exif=tags),
+        kit.encoded(palette, "png", transparency=1),
+        kit.encoded(ids.astype(np.uint16), "png"),
+        kit.encoded(colour, "png"),
+        kit.encoded(grey, "jpg", exif=tags),
+        kit.encoded(colour, "jpg", progressive=True),
+        kit.encoded(colour.convert("CMYK"), "jpg"),
+        kit.encoded(colour, "mpo", save_all=True, append_images=[colour]),
+        kit.encoded(grey, "tif", exif=tags),
+        kit.encoded(colour, "tif", compression="tiff_lzw"),
+        kit.encoded(grey, "tif", compression="jpeg"),
+        kit.encoded(ids > 1, "tif", compression="group4"),
+        kit.encoded(grey, "bmp"),
+        kit.encoded(ids > 1, "bmp"),
+        kit.encoded(palette, "gif"),
+        kit.encoded(colour, "webp", lossless=True, exif=tags),
+        kit.encoded(colour, "webp"),
+    ]
+
+
+SEEDS = _seeds()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A sound file with bytes changed, cut out, doubled or put in."""
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, len(data)))
+        length = draw(st.integers(0, 40))
+        part = draw(st.one_of(st.binary(max_size=8), st.just(bytes(data[at : at + length] * 2))))
+        data[at : at + length] = part
+    return bytes(data)
+
+
+anything = st.one_of(damaged(), st.binary(max_size=200))
+
+
+def _open_and_read(data: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for sketch in (False, True):
+            try:
+                opened = images.open_image(data, sketch=sketch)
+            except ImageError as error:
+                assert str(error)
+            else:
+                assert min(opened.size) > 0
+        for table in TABLES:
+            try:
+                mask = masks.read(data, table)
+            except ImageError as error:
+                assert str(error)
+            else:
+                assert mask.ids.shape == mask.raw.shape
+                assert {*np.unique(mask.ids).tolist()} <= {0, 1, 2, 255}
+        try:
+            images.upright_png(data)
+        except ImageError as error:
+            assert str(error)
+
+
+@given(anything)
+def test_damaged_images_and_masks_raise_our_error_or_are_read(data: bytes) -> None:
+    _open_and_read(data)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_one_flipped_bit_of_a_png_mask_never_changes_an_id_silently(place: int) -> None:
+    truth = np.asarray(Image.open(io.BytesIO(SEEDS[0])))
+    data = bytearray(kit.encoded(truth, "png"))
+    data[place % len(data)] ^= 1 << (place >> 16) % 8
+    try:
+        mask = masks.read(bytes(data), TABLES[0])
+    except ImageError:
+        return
+    np.testing.assert_array_equal(mask.ids, truth)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_file_that_breaks_off_is_refused(seed: bytes) -> None:
+    """A GIF's last byte only says that nothing follows."""
+    least = 2 if seed.startswith(b"GIF") else 1
+    for cut in range(least, len(seed)):
+        if seed[: len(seed) - cut].endswith(b"\xff\xd9"):
+            continue  # a photo without the preview behind it
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                opened = images.open_image(seed[:-cut])
+            except ImageError:
+                continue
+        assert (opened.format, cut < 16) == ("TIFF", True) or opened.format == "GIF"
+
+
+csv_like = st.text(alphabet='idgroup,;"\n\r\t\0 x\ufeffé', max_size=80).map(str.encode)
+
+
+@given(st.one_of(csv_like, st.binary(max_size=80)))
+@example(b"id,group\n\0,\0")
+@example(b"\xef\xbb\xbfid,group\r\na,b\r\n")
+def test_any_csv_gives_groups_or_our_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "groups.csv").write_bytes(data)
+        try:
+            groups = CsvGroups("groups.csv").read(Folder(folder))
+        except DeclarationError as error:
+            assert str(error)
+        else:
+            assert all(isinstance(text, str) for row in groups.items() for text in row)
+
+
+@given(st.one_of(st.text("ab/.\n\r \t\0", max_size=60).map(str.encode), st.binary(max_size=60)))
+def test_any_list_gives_splits_or_our_error(data: bytes) -> None:
+    samples = [Sample(n, f"{n}.png", "m", n) for n in ("a", "b", "a/b")]
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "all.txt").write_bytes(data)
+        try:
+            assignment = FromLists(all="all.txt").assign(samples, Folder(folder))
+        except SplitError as error:
+            assert str(error)
+        else:
+            assert {*assignment.split_of} == {"a", "b", "a/b"}
