@@ -34,7 +34,9 @@ _PAIRS = flags.DEFINE_integer("pairs", 1000, "Pairs of image and mask.")
 _SIZE = flags.DEFINE_integer("size", 512, "Side of the images in pixels.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Builds of each kind.")
 _KINDS = flags.DEFINE_list("kinds", ["ours", "pass-through", "numpy"], "What to build with.")
-_FOLDER = flags.DEFINE_string("folder", "", "Where to draw and build; a temporary one if not given.")
+_FOLDER = flags.DEFINE_string(
+    "folder", "", "Where to draw and build; a temporary one if not given."
+)
 _JSON = flags.DEFINE_string("json", "", "Also write the figures to this file.")
 _RUN = flags.DEFINE_string("run", "", "Internal: build once with this kind.")
 
@@ -107,7 +109,11 @@ def build(kind: str, raw: pathlib.Path, out: pathlib.Path) -> dict[str, float]:
         def _split_generators(self, dl_manager: object) -> dict[str, Iterator]:
             files = sorted((raw / "images").iterdir())
             cut = len(files) // 10
-            parts = {"train": files[2 * cut :], "validation": files[:cut], "test": files[cut : 2 * cut]}
+            parts = {
+                "train": files[2 * cut :],
+                "validation": files[:cut],
+                "test": files[cut : 2 * cut],
+            }
             return {name: self._generate_examples(part) for name, part in parts.items()}
 
         def _generate_examples(self, files: list[pathlib.Path]) -> Iterator:
@@ -146,7 +152,13 @@ def measure(kind: str, folder: pathlib.Path, name: str) -> dict[str, float]:
         "SEG_DATASETS_CHECKSUMS": os.fspath(folder / "checksums"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    command = [sys.executable, __file__, f"--run={kind}", f"--folder={folder}", f"--json={out}.json"]
+    command = [
+        sys.executable,
+        __file__,
+        f"--run={kind}",
+        f"--folder={folder}",
+        f"--json={out}.json",
+    ]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     shutil.rmtree(out)
     return json.loads(pathlib.Path(f"{out}.json").read_text())

@@ -15,9 +15,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from builds import Builder, build, change_pixel, records
 from seg_datasets import registration
 from seg_datasets.core import checks, workspace
-from builds import Builder, build, change_pixel, records
 
 
 class TestSameBytes:

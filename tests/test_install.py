@@ -42,7 +42,9 @@ def run_there(site, code):
     environment.pop("SEG_DATASETS_CHECKSUMS", None)
     # The editable install of the checkout comes after PYTHONPATH.
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment, cwd=site, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=site, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -7,8 +7,8 @@ import json
 import pytest
 import tensorflow_datasets as tfds
 
-from seg_datasets.core import ledger, verification
 from builds import CHANGES, Builder, build, change_pixel, everything
+from seg_datasets.core import ledger, verification
 
 
 class TestLedger:

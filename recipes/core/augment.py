@@ -10,21 +10,41 @@ from recipes.core.dataset import VOID
 
 
 def crop(
-    image: tf.Tensor, mask: tf.Tensor, *, size: int, seed: tf.Tensor
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    *,
+    size: int,
+    seed: tf.Tensor,
+    zoom: float = 0.0,
+    smooth: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cuts the same random square from image and mask; what lies outside is zero and void."""
-    shape = tf.shape(mask)
-    more = tf.maximum(size - shape[:2], 0)
+    """Cuts the same random square from image and mask; what lies outside is zero and void.
+
+    Args:
+      image: (height, width, channels).
+      mask: (height, width, 1) ids.
+      size: side of the squares that come out.
+      seed: a pair of integers.
+      zoom: 0 cuts `size` pixels; 1 between half and twice as many, brought to `size`.
+      smooth: whether the image is interpolated when it is zoomed; the mask never is.
+    """
+    channels, draws = image.shape[-1], tf.random.stateless_uniform([3], seed)
+    side = tf.cast(tf.round(size * tf.pow(2.0, zoom * (2.0 * draws[2] - 1.0))), tf.int32)
+    more = tf.maximum(side - tf.shape(mask)[:2], 0)
     padding = [[0, more[0]], [0, more[1]], [0, 0]]
     image = tf.pad(image, padding)
     mask = tf.pad(mask, padding, constant_values=VOID)
-    room = tf.shape(mask)[:2] - size
-    at = tf.random.stateless_uniform([2], seed, maxval=2**30, dtype=tf.int32) % (room + 1)
-    begin = tf.concat([at, [0]], 0)
-    return (
-        tf.slice(image, begin, [size, size, image.shape[-1]]),
-        tf.slice(mask, begin, [size, size, 1]),
-    )
+    room = tf.cast(tf.shape(mask)[:2] - side + 1, tf.float32)
+    begin = tf.concat([tf.cast(tf.floor(draws[:2] * room), tf.int32), [0]], 0)
+    image = tf.slice(image, begin, tf.stack([side, side, -1]))
+    mask = tf.slice(mask, begin, tf.stack([side, side, -1]))
+    if zoom:
+        # Both by half-pixel centres, so that a mask's edge stays on the image's.
+        method = "bilinear" if smooth else "nearest"
+        image = tf.cast(tf.image.resize(image, [size, size], method), image.dtype)
+        mask = tf.image.resize(mask, [size, size], "nearest")
+    shape = [size, size]
+    return tf.ensure_shape(image, [*shape, channels]), tf.ensure_shape(mask, [*shape, 1])
 
 
 def turn(

@@ -95,15 +95,11 @@ def view(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The random view of one example that belongs to its position in the stream."""
     seeds = [[plan.seed * 3 + i, tf.cast(position, tf.int32)] for i in range(3)]
-    image, ids = augment.crop(image, ids, size=plan.crop, seed=seeds[0])
+    image = tf.cast(image, tf.float32)
+    image, ids = augment.crop(image, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom)
     image, ids = augment.turn(image, ids, seed=seeds[1], upright=plan.upright)
-    image = augment.light(
-        tf.cast(image, tf.float32), seed=seeds[2], strength=plan.light, top=plan.dataset.pixel_top
-    )
-    shape = [plan.crop, plan.crop]
-    return tf.ensure_shape(image, [*shape, plan.dataset.channels]), tf.ensure_shape(
-        ids[..., 0], shape
-    )
+    image = augment.light(image, seed=seeds[2], strength=plan.light, top=plan.dataset.pixel_top)
+    return image, ids[..., 0]
 
 
 def checked_ids(mask: tf.Tensor, data: ds.Dataset) -> tf.Tensor:

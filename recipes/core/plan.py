@@ -28,6 +28,7 @@ class Plan:
     clip: float  # global norm of the gradient
     class_weights: tuple[float, ...]
     dice_weight: float
+    zoom: float  # how much size is varied: 1 is from half to twice
     light: float  # how much brightness, contrast and colour are varied
     upright: bool  # no quarter turns: for images that have an up and a down
     precision: str
@@ -75,7 +76,7 @@ def text(plan: Plan) -> str:
         f"training  {' or '.join(length)}, {plan.batch} crops of {plan.crop} x {plan.crop} a step, "
         f"validation every {plan.epoch_steps} steps",
         f"          learning rate {plan.learning_rate:g}, weight decay {plan.weight_decay:g}, "
-        f"light {plan.light:g}, seed {plan.seed}",
+        f"zoom {plan.zoom:g}, light {plan.light:g}, seed {plan.seed}",
         *(f"note      {note}" for note in plan.notes),
     ]
     return "\n".join(lines)

@@ -21,7 +21,7 @@ OVERRIDES = frozenset(field.name for field in dataclasses.fields(Plan)) - {
 # Flags by the values they can take.
 POSITIVE = {"crop", "depth", "width", "batch", "steps", "epochs", "minutes", "epoch_steps"}
 POSITIVE |= {"learning_rate"}
-NOT_NEGATIVE = {"patience", "weight_decay", "clip", "dice_weight", "light", "seed"}
+NOT_NEGATIVE = {"patience", "weight_decay", "clip", "dice_weight", "zoom", "light", "seed"}
 BELOW_ONE = {"warmup"}
 
 
@@ -61,7 +61,7 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         if said.get("epochs")
         else 0
         if minutes
-        else int(min(max(40 * once, 1000), 40_000 if gpu else 6000))
+        else int(min(max(30 * once, 1000), 40_000 if gpu else 6000))
     )
     # One pass over the examples, but validation shall be neither rare nor most of the work.
     epoch_steps = said.get("epoch_steps") or int(min(max(dataset.train_examples / batch, 50), 500))
@@ -75,13 +75,14 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         minutes=minutes,
         epoch_steps=min(epoch_steps, steps) if steps else epoch_steps,
         patience=said.get("patience", 20),
-        learning_rate=said.get("learning_rate", 2e-3),
+        learning_rate=said.get("learning_rate", 5e-3),
         warmup=said.get("warmup", 0.05),
         weight_decay=said.get("weight_decay", 1e-2),
         clip=said.get("clip", 1.0),
         class_weights=_weights(said.get("class_weights"), dataset),
         dice_weight=said.get("dice_weight", 1.0),
-        light=said.get("light", 0.5),
+        zoom=said.get("zoom", 0.0),
+        light=said.get("light", 0.25),
         upright=said.get("upright", False),
         precision=precision,
         seed=said.get("seed", 0),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import re
 import zlib
 
 import numpy as np
@@ -54,8 +53,8 @@ _JPEG_END = b"\xff\xd9"
 _JPEG_BASELINE, _JPEG_SCAN = (0xC0, 0xC1), 0xDA
 _JPEG_TABLES = (0xC4, 0xDB, 0xDD, 0xEE)
 _JPEG_REMARKS = (*range(0xE0, 0xF0), 0xFE)
-# What ends the data of a scan: all but a stuffed 255, a restart or a fill byte.
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# What a 255 within the data of a scan is followed by: it is stuffed, a restart, or a fill byte.
+_JPEG_WITHIN = np.isin(np.arange(256), [0x00, *range(0xD0, 0xD8), 0xFF])
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -254,8 +253,10 @@ def _surely_decodes(data: bytes) -> bool:
         elif kind in _JPEG_TABLES:
             head += data[at:end]
         elif kind == _JPEG_SCAN:
-            after = _JPEG_MARKER.search(data, end)
-            if not sized or not after or after[0] != _JPEG_END:
+            scan = np.frombuffer(data, np.uint8, offset=end)
+            followed_by = scan[1:][scan[:-1] == 0xFF]
+            markers = followed_by[~_JPEG_WITHIN[followed_by]]
+            if not sized or bytes(markers[:1]) != _JPEG_END[1:]:
                 return False
             try:
                 Image.open(io.BytesIO(head + data[at:end] + _JPEG_END), formats=("JPEG",)).load()

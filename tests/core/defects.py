@@ -7,10 +7,11 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-import kit
 import numpy as np
-from kit import Raw
 from PIL import Image
+
+import kit
+from kit import Raw
 
 # Spoils the pair with this name; the file that the finding is about.
 Plant = Callable[[Raw, str], str]

@@ -5,13 +5,13 @@ import pathlib
 import re
 from typing import Any
 
-import defects
-import kit
 import numpy as np
 import pytest
-from kit import CLASSES, Raw, said
 from PIL import Image
 
+import defects
+import kit
+from kit import CLASSES, Raw, said
 from seg_datasets.core import checks
 from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
 from seg_datasets.core.sources import CsvGroups

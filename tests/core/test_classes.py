@@ -3,12 +3,12 @@
 import pickle
 from typing import Any
 
-import kit
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kit
 from seg_datasets.core import masks
 from seg_datasets.core.classes import VOID_ID, ClassTable, DeclarationError, Threshold, few
 

@@ -2,11 +2,11 @@
 
 import pathlib
 
+import pytest
+
 import defects
 import kit
-import pytest
 from kit import Raw
-
 from seg_datasets.core import checks
 from seg_datasets.core.classes import DeclarationError
 

@@ -5,12 +5,12 @@ import itertools
 import struct
 from typing import Any
 
-import kit
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
+import kit
 from seg_datasets.core import masks
 from seg_datasets.core.classes import ClassTable, RawTable, Threshold
 from seg_datasets.core.images import ImageError

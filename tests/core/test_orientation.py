@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-import kit
 import numpy as np
 import pytest
 from PIL import Image
 
+import kit
 from seg_datasets.core import images, masks
 from seg_datasets.core.classes import ClassTable
 
