@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parent
 # these three the `tfds` command dies at import (tensorflow/datasets#11212).
 TFDS_FORGETS = ["mlcroissant>=1.0.17", "apache-beam>=2.71", "importlib_resources>=6.4"]
 
-# `tfds.testing.DatasetBuilderTestCase`, the base of `seg_datasets.testing`, imports dill and pytest.
+# What `tfds.testing.DatasetBuilderTestCase`, the base of `seg_datasets.testing`, imports.
 TESTING = ["dill>=0.3.8", "pytest>=8.0"]
 
 setuptools.setup(

@@ -4,6 +4,10 @@
 
 Nothing else is needed: crop, size of the model, schedule and class weights are planned from the
 dataset and the machine, and every entry of the plan is a flag.
+
+Cost: the sample of `aerial` (88 scenes of 256 x 256) takes 3 to 4 minutes on 2 cores that have
+bfloat16, 1.1 GB of memory. Score to expect: building IoU 0.94 in cities that were not trained on;
+0.91 after two thirds of the steps. `--minutes=3` keeps any machine to three minutes.
 """
 
 import pathlib

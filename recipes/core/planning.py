@@ -61,7 +61,7 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         if said.get("epochs")
         else 0
         if minutes
-        else int(min(max(30 * once, 1000), 40_000 if gpu else 6000))
+        else int(min(max(24 * once, 1000), 40_000 if gpu else 6000))
     )
     # One pass over the examples, but validation shall be neither rare nor most of the work.
     epoch_steps = said.get("epoch_steps") or int(min(max(dataset.train_examples / batch, 50), 500))
@@ -82,6 +82,7 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         class_weights=_weights(said.get("class_weights"), dataset),
         dice_weight=said.get("dice_weight", 1.0),
         zoom=said.get("zoom", 0.0),
+        # Measured on cities never trained on: 0.5 costs up to .02 of IoU in a run of minutes.
         light=said.get("light", 0.25),
         upright=said.get("upright", False),
         precision=precision,

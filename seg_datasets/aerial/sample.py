@@ -4,9 +4,9 @@
 
 writes `OUT/images/{city}_{scene}.png`, `OUT/masks/{city}_{scene}.png` (0 background, 1 building)
 and `OUT/edition.txt`: 31 MB in about ten seconds. The same command writes the same bytes on every
-machine, so a dataset that is built from them can be held against a recorded checksum. Masks hold the
-ids themselves, so that records take their bytes as they are, whatever build of zlib is at hand; in an
-image viewer they look black.
+machine, so a dataset that is built from them can be held against a recorded checksum. Masks hold
+the ids themselves, so that records take their bytes as they are, whatever build of zlib is at hand;
+in an image viewer they look black.
 """
 
 from __future__ import annotations

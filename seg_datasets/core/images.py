@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import zlib
 
@@ -258,15 +259,20 @@ def _surely_decodes(data: bytes) -> bool:
             markers = followed_by[~_JPEG_WITHIN[followed_by]]
             if not sized or bytes(markers[:1]) != _JPEG_END[1:]:
                 return False
-            try:
-                Image.open(io.BytesIO(head + data[at:end] + _JPEG_END), formats=("JPEG",)).load()
-            except Exception:
-                return False
-            return True
+            return _head_decodes(head + data[at:end])
         elif kind not in _JPEG_REMARKS:
             return False
         at = end
     return False
+
+
+@functools.lru_cache(maxsize=1024)  # one camera or tool writes one head
+def _head_decodes(head: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(head + _JPEG_END), formats=("JPEG",)).load()
+    except Exception:
+        return False
+    return True
 
 
 def _png_damage(data: bytes) -> str:

@@ -34,6 +34,8 @@ class Sharding:
     def count(self, *, examples: int, total_bytes: int) -> int:
         """Number of shards for a split: a power of two, beyond 1,024 a multiple of it.
 
+        Where examples are too few for that, shards are as small as they can be.
+
         Raises:
           PlanError: more shards than examples are asked for.
         """
@@ -47,8 +49,9 @@ class Sharding:
         most = total_bytes // min(self.min_bytes, self.max_bytes)
         if least > 1024:
             return min(-(-least // 1024) * 1024, examples)
-        fitting = [n for n in (2**p for p in range(11)) if n <= examples and n <= most]
-        return max([n for n in fitting if n >= least], default=max(fitting, default=1))
+        enough = [n for n in (2**p for p in range(11)) if least <= n <= max(1, examples)]
+        fitting = [n for n in enough if n <= most]
+        return max(fitting, default=min(enough, default=min(least, examples)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,6 +55,12 @@ def jpeg_with_zeros_for_its_end(raw: Raw, name: str) -> str:
     return raw.put(name, image=data[:half] + bytes(len(data) - half), image_as="jpg")[0]
 
 
+def jpeg_with_a_damaged_head(raw: Raw, name: str) -> str:
+    data = kit.encoded(raw.picture(), "jpg")
+    table = data.index(b"\xff\xc4") + 5  # how many codes of each length
+    return raw.put(name, image=data[:table] + b"\xff" * 8 + data[table + 8 :], image_as="jpg")[0]
+
+
 def truncated_png(raw: Raw, name: str) -> str:
     return raw.put(name, image=kit.encoded(raw.picture(), "png")[:-300])[0]
 

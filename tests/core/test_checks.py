@@ -42,6 +42,7 @@ PLANTED: list[tuple[str, defects.Plant]] = [
     ("SD003", defects.names_that_differ_in_unicode_form),
     ("SD004", defects.truncated_jpeg),
     ("SD004", defects.jpeg_with_zeros_for_its_end),
+    ("SD004", defects.jpeg_with_a_damaged_head),
     ("SD004", defects.truncated_png),
     ("SD004", defects.png_mask_without_its_end),
     ("SD004", defects.png_mask_with_a_flipped_bit),

@@ -90,7 +90,7 @@ def test_oriented_jpeg_is_never_left_undecoded(orientation: int) -> None:
     data = kit.encoded(picture, "jpg", exif=kit.exif(orientation))
     whole, lazy = images.open_image(data), images.open_image(data, lazy=True)
     assert whole.size == lazy.size == whole.image.size
-    assert lazy.decoded == (orientation == 1)
+    assert lazy.decoded == (orientation != 1)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
