@@ -21,7 +21,7 @@ from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 
 # Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 3
+LOOK = 4
 
 # A JPEG with more bytes per pixel than this shows something: one colour takes at most 14 bits per
 # block of 64 pixels, and a restart marker after each at worst.
@@ -159,6 +159,7 @@ def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> 
     except ImageError as error:
         return MaskFacts(sha256, len(data), problem=str(error))
     stray, rims = _apart(mask)
+    borders, blended = masks.borders_and_blends(mask.ids) if len(mask.counts) > 2 else (0, 0)
     return MaskFacts(
         sha256=sha256,
         bytes=len(data),
@@ -174,6 +175,9 @@ def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> 
         rim_values=len(rims),
         rim_pixels=sum(rims.values()),
         as_stored=mask.as_stored,
+        borders=borders,
+        blended=blended,
+        palette=mask.palette,
     )
 
 
@@ -222,6 +226,6 @@ def _to_row(facts: SampleFacts) -> list:
 def _from_row(sample: Sample, row: list) -> SampleFacts:
     image = ImageFacts(*row[0])
     fields = dict(zip([f.name for f in dataclasses.fields(MaskFacts)], row[1], strict=True))
-    for name in ("counts", "stray"):
+    for name in ("counts", "stray", "palette"):
         fields[name] = {int(k): v for k, v in fields[name].items()}  # JSON keys are text
     return SampleFacts(sample, image, MaskFacts(**fields))

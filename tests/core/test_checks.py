@@ -82,6 +82,7 @@ PLANTED: list[tuple[str, defects.Plant]] = [
     ("SD205", defects.grey_mask_made_small),
     ("SD207", defects.mask_made_one_bit),
     ("SD208", defects.void_in_place_of_a_class),
+    ("SD209", defects.ids_resized_bilinearly),
     ("SD302", defects.void_mask),
     ("SD303", defects.constant_image),
     ("SD401", defects.same_picture_and_mask),
@@ -270,6 +271,15 @@ def test_masks_in_other_modes_are_remarked_on(tmp_path: pathlib.Path) -> None:
     raw.put("a_1", mask=np.stack([ids] * 3, axis=-1))
     expected = [("SD104", "masks/a_0.png"), ("SD104", "masks/a_1.png")]
     assert said(kit.findings(tmp_path)) == expected
+
+
+def test_palettes_that_number_colours_differently(tmp_path: pathlib.Path) -> None:
+    raw = kit.draw(tmp_path)
+    for path in sorted(tmp_path.glob("masks/*")):
+        raw.put(path.stem, mask=kit.voc_like(raw.labels()))
+    assert kit.findings(tmp_path) == []
+    raw.put("a_1", mask=kit.voc_like(raw.labels(), dealt=(2, 1, 0)))
+    assert said(kit.findings(tmp_path)) == [("SD210", "masks/a_1.png")]
 
 
 @pytest.mark.parametrize("follow", [True, False])
