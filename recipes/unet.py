@@ -5,9 +5,9 @@
 Nothing else is needed: crop, size of the model, schedule and class weights are planned from the
 dataset and the machine, and every entry of the plan is a flag.
 
-Cost: the sample of `aerial` (88 scenes of 256 x 256) takes 3 to 4 minutes on 2 cores that have
-bfloat16, 1.1 GB of memory. Score to expect: building IoU 0.94 in cities that were not trained on;
-0.91 after two thirds of the steps. `--minutes=3` keeps any machine to three minutes.
+Cost: the sample of `aerial` (88 scenes of 256 x 256, 1056 steps) takes 3 to 4 minutes on 2 cores
+with bfloat16 and 1.1 GB of memory; `--minutes=3` keeps training to three minutes. Score to
+expect: building IoU 0.93 on the test split, two cities that were not trained on.
 """
 
 import pathlib
