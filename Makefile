@@ -30,7 +30,7 @@ demo: $(BIN)/.installed  ## Draw sample data, build `aerial`, train, score; abou
 	rm -rf $(DEMO)/data $(DEMO)/run
 	$(BIN)/python -m seg_datasets.aerial.sample $(DEMO)/raw
 	$(BIN)/tfds build seg_datasets/aerial --manual_dir=$(DEMO)/raw --data_dir=$(DEMO)/data
-	$(BIN)/python -m recipes.unet --dataset=aerial --data_dir=$(DEMO)/data --workdir=$(DEMO)/run --minutes=4
+	$(BIN)/python -m recipes.unet --dataset=aerial --data_dir=$(DEMO)/data --workdir=$(DEMO)/run
 	$(BIN)/python -m recipes.evaluate --workdir=$(DEMO)/run --split=test
 
 test: $(BIN)/.installed-dev lint  ## Lint, types and tests; makes the environment if needed.

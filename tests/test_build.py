@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import pickle
 import shutil
 import signal
 import subprocess
@@ -87,6 +88,14 @@ class TestRefusal:
         assert [f.code for f in caught.value.findings].count("SD004") == 7
         assert not list((tmp_path / "data").rglob("*-of-*"))
         assert not (tmp_path / "data/.building").exists()
+
+    def test_refusal_survives_the_way_between_processes(self, raw, tmp_path):
+        sorted((raw / "masks").iterdir())[0].unlink()
+        with pytest.raises(checks.RefusedError) as caught:
+            build(raw, tmp_path / "data")
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert str(again) == str(caught.value)
+        assert again.findings == caught.value.findings
 
     def test_missing_raw_folder_says_how_to_lay_it_out_and_to_draw_one(self, tmp_path):
         with pytest.raises(AssertionError, match=r"seg_datasets\.aerial\.sample"):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from builds import CHANGES, Builder, build, change_pixel, everything
+from seg_datasets.aerial import sample
 from seg_datasets.core import ledger, verification
 
 
@@ -81,6 +82,19 @@ class TestLedger:
         (raw / "edition.txt").write_text("../../etc")
         with pytest.raises(ledger.LedgerError, match="edition"):
             build(raw, tmp_path / "data")
+
+
+def test_sample_is_the_version_that_this_project_has_recorded(tmp_path, monkeypatch):
+    """What `make demo` draws and builds, file for file, byte for byte."""
+    monkeypatch.delenv("SEG_DATASETS_CHECKSUMS")
+    sample.draw(tmp_path / "raw")
+    version = build(tmp_path / "raw", tmp_path / "data")
+    recorded = ledger.load(Builder.ledger_path())["1.0.0+sample-120x256-seed0"]
+    assert recorded.reencoded == 0  # so its bytes depend on no build of an encoder
+    assert ledger.load_entry(version / ledger.ENTRY).splits == {
+        name: {**fields, "shards": {"tfrecord": fields["shards"]["tfrecord"]}}
+        for name, fields in recorded.splits.items()
+    }
 
 
 class TestVerify:

@@ -146,7 +146,12 @@ def encoded(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) ->
         image = images.upright_png(image)
     if not facts.mask.as_stored:
         drawn_on = facts.image.orientation if recipe.masks_follow_exif is False else 1
-        mask = masks.encode(masks.read(mask, recipe.table, drawn_on=drawn_on).ids)
+        decoded = masks.read(mask, recipe.table, drawn_on=drawn_on)
+        if decoded.stray:  # the checks have refused it; a record must not depend on that alone
+            raise ValueError(
+                f"{sample.mask} holds values that no class has: {[*decoded.stray][:5]}"
+            )
+        mask = masks.encode(decoded.ids)
     return {
         "image": image,
         "mask": mask,

@@ -48,6 +48,7 @@ class RefusedError(Exception):
 
     def __init__(self, findings: Sequence[Finding], raw: object):
         self.findings = tuple(findings)
+        self.raw = raw
         errors = [f for f in findings if f.severity is Severity.ERROR]
         kinds = {f.code for f in errors}
         message = (
@@ -62,6 +63,9 @@ class RefusedError(Exception):
                 "in the dataset folder."
             )
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[RefusedError], tuple[Sequence[Finding], object]]:
+        return type(self), (self.findings, self.raw)  # an exception is pickled by its message else
 
 
 def describe(findings: Sequence[Finding], *, most: int = _SHOWN) -> str:
