@@ -70,6 +70,7 @@ def evaluate(
     predict = scoring.predictor(conclude.load_best(run), depth=plan.depth)
     found = scoring.facts(conclude.score_split(builder, plan, predict, split))
     say(f"{plan.dataset.name}, {split}, original sizes:\n{scoring.table(found)}")
+    say(f"\npage      {run.page}\npictures  {run.pictures}")
     if json:
         runs.write_json(pathlib.Path(json), found)
     return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from concurrent import futures
 
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from builds import CHANGES, Builder, build, change_pixel, everything
 from seg_datasets.aerial import sample
@@ -47,7 +50,54 @@ class TestLedger:
         version = build(raw, tmp_path / "data")
         build(raw, tmp_path / "data", register_checksums=True)
         entries = ledger.load(tmp_path / "checksums/aerial.json")
-        assert entries == {"1.0.0+sample-20x48-seed3": ledger.load_entry(version / ledger.ENTRY)}
+        assert entries == {"1.0.0+sample-20x48-seed3": ledger.load_entry(version)}
+
+    def test_two_that_record_at_once_both_get_in(self, raw, tmp_path):
+        version = build(raw, tmp_path / "data")
+        entry = ledger.load_entry(version)
+        path = tmp_path / "checksums/aerial.json"
+        entries = [dataclasses.replace(entry, key=f"1.0.{i}") for i in range(8)]
+        with futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda one: ledger.record(path, "aerial", one), entries))
+        assert sorted(ledger.load(path)) == [one.key for one in entries]
+
+    def test_naming_the_raw_folder_does_not_switch_the_ledger_off(self, raw, tmp_path):
+        (raw / "edition.txt").unlink()
+        build(raw, tmp_path / "data", register_checksums=True)
+        (raw / "edition.txt").write_text("other")
+        change_pixel(raw)
+        for data_dir in ("data", "fresh"):
+            with pytest.raises(ledger.LedgerError):
+                build(raw, tmp_path / data_dir)
+
+    def test_prepared_version_without_its_entry_is_not_taken_for_sound(self, raw, tmp_path):
+        version = build(raw, tmp_path / "data")
+        (version / ledger.ENTRY).unlink()
+        with pytest.raises(ledger.LedgerError, match="Delete that folder"):
+            build(raw, tmp_path / "data")
+
+    def test_recording_needs_the_raw_data(self, raw, tmp_path):
+        build(raw, tmp_path / "data")
+        builder = Builder(data_dir=str(tmp_path / "data"))
+        builder.download_and_prepare()  # without raw data a prepared version is simply used
+        config = tfds.download.DownloadConfig(register_checksums=True)
+        with pytest.raises(ledger.LedgerError, match="manual_dir"):
+            builder.download_and_prepare(download_config=config)
+
+    def test_other_channels_are_another_version(self, raw, tmp_path, monkeypatch):
+        for path in (raw / "images").iterdir():
+            Image.open(path).convert("L").save(path)
+        build(raw, tmp_path / "data", register_checksums=True)
+        monkeypatch.setattr(Builder, "CHANNELS", 1)
+        with pytest.raises(ledger.LedgerError, match="1x8"):
+            build(raw, tmp_path / "other")
+
+    def test_partial_build_stands_in_nobodys_way(self, raw, tmp_path):
+        version = build(raw, tmp_path / "data", max_examples_per_split=2)
+        build(raw, tmp_path / "data", max_examples_per_split=2)
+        with pytest.raises(ledger.LedgerError, match="delete that folder"):
+            build(raw, tmp_path / "data")
+        assert not verification.verify(version, Builder.ledger_path()).sound
 
     def test_both_formats_share_an_entry(self, raw, tmp_path):
         for file_format in ("tfrecord", "array_record"):
@@ -91,7 +141,7 @@ def test_sample_is_the_version_that_this_project_has_recorded(tmp_path, monkeypa
     version = build(tmp_path / "raw", tmp_path / "data")
     recorded = ledger.load(Builder.ledger_path())["1.0.0+sample-120x256-seed0"]
     assert recorded.reencoded == 0  # so its bytes depend on no build of an encoder
-    assert ledger.load_entry(version / ledger.ENTRY).splits == {
+    assert ledger.load_entry(version).splits == {
         name: {**fields, "shards": {"tfrecord": fields["shards"]["tfrecord"]}}
         for name, fields in recorded.splits.items()
     }
@@ -121,6 +171,12 @@ class TestVerify:
         problems = " ".join(verification.verify(version, Builder.ledger_path()).problems)
         assert "test.tfrecord-00000-of-00001 is missing" in problems
         assert "aerial-extra" in problems
+
+    def test_content_needs_no_manifest_and_a_missing_one_is_told(self, raw, tmp_path):
+        version = build(raw, tmp_path / "data")
+        (version / "manifest.jsonl").unlink()
+        (problem,) = verification.verify(version, Builder.ledger_path(), content=True).problems
+        assert problem.startswith("manifest.jsonl")
 
     def test_renamed_classes_are_found(self, raw, tmp_path):
         version = build(raw, tmp_path / "data")

@@ -73,10 +73,13 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             return pathlib.Path(given) / f"{cls.name}.json"
         package = pathlib.Path(__file__).resolve().parents[1]
         folder = pathlib.Path(inspect.getfile(cls)).resolve().parent
-        if folder.is_relative_to(package):
-            installed = package / "checksums"
-            shared = installed if installed.is_dir() else package.parent / "checksums"
-            return shared / f"{cls.name}.json"
+        # By the folder's own place: `tfds build seg_datasets/aerial` in a checkout means the
+        # checkout's ledger, also where another copy of the package is installed.
+        for top in folder.parents:
+            if top.name == package.name:
+                installed = top / "checksums"
+                shared = installed if installed.is_dir() else top.parent / "checksums"
+                return shared / f"{cls.name}.json"
         return folder / "checksums" / f"{cls.name}.json"
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -126,10 +129,10 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         root, version_dir = pathlib.Path(self._data_dir_root), pathlib.Path(self.data_dir)
         if self.data_path.exists():
             # TFDS would reuse, or delete, without a look at the raw data.
-            self._hold_prepared_against_raw(download_dir, config)
+            self._hold_prepared(download_dir, config)
             if not config.download_mode.overwrite_dataset:
                 workspace.sweep(root, version_dir)
-                logging.info("%s is there, and as it should be", self.data_path)
+                logging.info("%s is there; its raw data is unchanged or not at hand", version_dir)
                 return
         with workspace.opened(root, version_dir) as self._workspace:
             super().download_and_prepare(
@@ -162,15 +165,13 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         )
         if survey.findings:
             logging.warning("%s", checks.describe(survey.findings))
-        if download_config.register_checksums and survey.partial:
+        if download_config.register_checksums and survey.entry.partial:
             raise ledger.LedgerError(
                 "a build with max_examples_per_split is no version; build it whole to record it"
             )
-        path = self.ledger_path()
-        known = None if survey.partial else ledger.load(path).get(survey.entry.key)
-        if known:
-            before = manifest.files(self._prepared_dir())
-            ledger.hold_against(survey.entry, known, where=path, before=before)
+        path, known = self.ledger_path(), None
+        if not survey.entry.partial:
+            known = ledger.admit(survey.entry, path, before=self._files_before())
         shards = self._write(survey, download_config)
         entry = ledger.with_shards(survey.entry, file_format, shards)
         if known and (note := ledger.hold_bytes_against(entry, known, file_format=file_format)):
@@ -292,9 +293,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             for split in survey.plan.splits
         ]
 
-    def _hold_prepared_against_raw(
-        self, download_dir: Any, config: tfds.download.DownloadConfig
-    ) -> None:
+    def _hold_prepared(self, download_dir: Any, config: tfds.download.DownloadConfig) -> None:
         """Refuses to pass a prepared version off as the build of raw data that is different.
 
         Where no raw data is at hand there is nothing to hold against: a prepared dataset is used
@@ -302,23 +301,33 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         """
         downloads = pathlib.Path(download_dir or pathlib.Path(self._data_dir_root, "downloads"))
         manual_dir = pathlib.Path(config.manual_dir or downloads / "manual" / self.name)
-        path = self._prepared_dir() / ledger.ENTRY
-        if not (path.is_file() and (config.manual_dir or manual_dir.is_dir())):
+        if not (config.manual_dir or manual_dir.is_dir()):
+            if config.register_checksums:
+                raise ledger.LedgerError("to record a version give its raw data with --manual_dir")
             return
-        prepared = ledger.load_entry(path)
-        survey = self._survey(
-            manual_dir,
-            config.replace(max_examples_per_split=None),
-            file_format=self.info.file_format.value,
-        )
-        before = manifest.files(path.parent)
-        recorded = ledger.load(self.ledger_path()).get(survey.entry.key)
-        if not config.download_mode.overwrite_dataset:
-            ledger.hold_against(survey.entry, prepared, where=path.parent, before=before)
-        if recorded:
-            ledger.hold_against(survey.entry, recorded, where=self.ledger_path(), before=before)
-        if config.register_checksums and not config.download_mode.overwrite_dataset:
+        overwrite = config.download_mode.overwrite_dataset
+        version_dir = self._prepared_dir()
+        prepared = None if overwrite else ledger.load_entry(version_dir)
+        if prepared and prepared.partial and config.max_examples_per_split is None:
+            raise ledger.LedgerError(
+                f"{version_dir} was built with max_examples_per_split and is no version; delete "
+                "that folder and build again"
+            )
+        if config.max_examples_per_split is not None:
+            return
+        survey = self._survey(manual_dir, config, file_format=self.info.file_format.value)
+        if prepared:
+            ledger.hold_against(survey.entry, prepared, where=version_dir)
+        ledger.admit(survey.entry, self.ledger_path(), before=self._files_before())
+        if prepared and config.register_checksums:
             ledger.record(self.ledger_path(), self.name, prepared)
+
+    def _files_before(self) -> Mapping[str, str]:
+        """Raw file → digest of the version that is prepared here, to tell what has changed."""
+        try:
+            return ledger.load_entry(self._prepared_dir()).files
+        except ledger.LedgerError:
+            return {}
 
     def _prepared_dir(self) -> pathlib.Path:
         """Where the finished version lies, also while `data_dir` is a temporary folder."""

@@ -8,7 +8,7 @@ import io
 import zlib
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 # What Pillow may try on a stranger's file. Others (EPS runs Ghostscript) are never looked at.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
@@ -140,7 +140,7 @@ def open_image(data: bytes, *, lazy: bool = False) -> Opened:
             f"claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: a damaged or hostile "
             "file, or a scene that has to be cut into tiles first"
         ) from None
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     # Pillow's decoders raise whatever their format's code does: SyntaxError, struct.error, …
     except Exception as error:
@@ -192,6 +192,14 @@ def encode_png(image: Image.Image | np.ndarray) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=6)
     return out.getvalue()
+
+
+def encoders() -> dict[str, str]:
+    """What the bytes of a PNG made here depend on."""
+    return {
+        "pillow": str(features.version("pil")),
+        "zlib": str(features.version_feature("zlib_ng") or features.version("zlib")),
+    }
 
 
 def is_plain_grey_png(data: bytes) -> bool:

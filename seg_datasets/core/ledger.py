@@ -10,13 +10,16 @@ dataset's own version, such as the drawn sample that ships with `aerial`.
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seg_datasets.core import images
 from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import BuildPlan
@@ -34,6 +37,10 @@ ENTRY = "ledger_entry.json"
 FILES_NAMED = 1000
 
 
+# So many digits of a file's digest tell it from all others that are likely to stand in its place.
+DIGITS = 16
+
+
 class LedgerError(RuntimeError):
     """What is there is not what the ledger says."""
 
@@ -47,28 +54,30 @@ class Entry:
       raw_files: how many raw files went in.
       raw_digest: digest over their names and bytes.
       classes: names in the order of ids.
+      image: channels and bits of image records, "3x8".
       split_rule: the rule, in one line.
       splits: split → {"examples", "content", and "shards": file format → digests of the files}.
       encoders: versions that the bytes of re-encoded images and masks depend on.
       reencoded: how many images and masks were encoded anew.
-      files: raw file → digest; in the ledger for sets of up to `FILES_NAMED` files.
+      files: raw file → first digits of its digest; in the ledger for sets of up to `FILES_NAMED`.
+      partial: whether only some samples of each split were asked for, which is no version.
     """
 
     key: str
     raw_files: int
     raw_digest: str
     classes: tuple[str, ...]
+    image: str
     split_rule: str
     splits: Mapping[str, Mapping[str, Any]]
     encoders: Mapping[str, str]
     reencoded: int
     files: Mapping[str, str]
+    partial: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as it stands in the file."""
-        fields = dataclasses.asdict(self)
-        files = self.files if len(self.files) <= FILES_NAMED else {}
-        return {**fields, "classes": list(self.classes), "files": files}
+        """The entry as JSON holds it."""
+        return {**dataclasses.asdict(self), "classes": list(self.classes)}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any], where: object) -> Entry:
@@ -85,7 +94,9 @@ def make_entry(
     plan: BuildPlan,
     files: Mapping[str, str],
     classes: Sequence[str],
+    image: str,
     split_rule: str,
+    partial: bool,
 ) -> Entry:
     """The entry of a plan, before its shards are written."""
     samples = [facts for split in plan.splits for facts in split.samples]
@@ -94,14 +105,16 @@ def make_entry(
         raw_files=len(files),
         raw_digest=_digest_of(files),
         classes=tuple(classes),
+        image=image,
         split_rule=split_rule,
         splits={
             split.name: {"examples": len(split.samples), "content": split.content, "shards": {}}
             for split in plan.splits
         },
-        encoders=encoders(),
+        encoders=images.encoders(),
         reencoded=sum((not f.image.stored_as_is) + (not f.mask.as_stored) for f in samples),
-        files={name: digest[:16] for name, digest in files.items()},
+        files={name: digest[:DIGITS] for name, digest in files.items()},
+        partial=partial,
     )
 
 
@@ -153,28 +166,85 @@ def load(path: pathlib.Path) -> dict[str, Entry]:
         raise LedgerError(f"{path} is damaged ({error}); restore it from git") from error
 
 
-def load_entry(path: pathlib.Path) -> Entry:
-    """The entry that lies beside a built version."""
+def load_entry(version: pathlib.Path) -> Entry:
+    """The entry that lies beside a built version.
+
+    Raises:
+      LedgerError: it is missing or damaged.
+    """
+    path = version / ENTRY
     try:
         return Entry.from_json(json.loads(path.read_text(encoding="utf-8")), path)
-    except ValueError as error:
-        raise LedgerError(f"{path} is damaged ({error}); build the version anew") from error
+    except (OSError, ValueError, LedgerError) as error:
+        raise LedgerError(
+            f"{version} has no sound {ENTRY} ({error}): built by another tool, or damaged. Delete "
+            "that folder and build again"
+        ) from None
+
+
+def admit(entry: Entry, path: pathlib.Path, *, before: Mapping[str, str]) -> Entry | None:
+    """The recorded entry that a build is held against, or None where there is none.
+
+    Args:
+      entry: what would be built.
+      path: the ledger.
+      before: raw file → digest of a version of the same raw data that is at hand.
+
+    Raises:
+      LedgerError: the build is not what was recorded.
+    """
+    entries = load(path)
+    known = entries.get(entry.key)
+    version = entry.key.partition("+")[0]
+    if known is None and version in entries:
+        # Otherwise a file in the raw folder would switch the ledger off.
+        raise LedgerError(
+            f"{path} has version {version} without an edition, the raw folder calls itself "
+            f"{entry.key.partition('+')[2]!r} in {EDITION_FILE}. Nothing was written. Remove that "
+            "file, or raise VERSION"
+        )
+    if known:
+        hold_against(entry, known, where=path, before=before)
+    return known
 
 
 def record(path: pathlib.Path, name: str, entry: Entry) -> None:
     """Adds an entry, or the digests of another file format to the same one. Never changes one."""
-    entries = load(path)
-    if known := entries.get(entry.key):
-        hold_against(entry, known, where=path)
-        splits = {
-            split: {**fields, "shards": {**entry.splits[split]["shards"], **fields["shards"]}}
-            for split, fields in known.splits.items()
-        }
-        entry = dataclasses.replace(known, splits=splits)
-    entries[entry.key] = entry
-    fields = {"name": name, "entries": {k: e.to_json() for k, e in sorted(entries.items())}}
+    if entry.partial:
+        raise LedgerError(
+            "a build with max_examples_per_split is no version; build it whole to record it"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # of two builds that record at once, both get in
+        entries = load(path)
+        entries[entry.key] = _joined(entry, entries[entry.key]) if entry.key in entries else entry
+        rows = {key: _named(entries[key]).to_json() for key in sorted(entries)}
+        fields = {"name": name, "entries": rows}
+        write_atomically(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+    finally:
+        os.close(folder)
+
+
+def _joined(entry: Entry, known: Entry) -> Entry:
+    """The recorded entry with the digests of one more file format."""
+    hold_against(entry, known, where="the ledger")
+    if entry.reencoded and entry.encoders != known.encoders:
+        raise LedgerError(
+            f"{known.key} was recorded with {dict(known.encoders)}; add file formats with the same "
+            f"versions, not with {dict(entry.encoders)}"
+        )
+    splits = {
+        split: {**fields, "shards": {**entry.splits[split]["shards"], **fields["shards"]}}
+        for split, fields in known.splits.items()
+    }
+    return dataclasses.replace(known, splits=splits)
+
+
+def _named(entry: Entry) -> Entry:
+    """The entry as the ledger keeps it: with the names of its raw files where they are few."""
+    return entry if len(entry.files) <= FILES_NAMED else dataclasses.replace(entry, files={})
 
 
 def hold_against(
@@ -186,16 +256,18 @@ def hold_against(
       entry: what would be built.
       known: what is recorded.
       where: the ledger, or the folder of the prepared version.
-      before: raw file → digest of the recorded version, where a manifest is at hand.
+      before: raw file → digest of the recorded version, for where `known` names no files.
 
     Raises:
       LedgerError: they differ; says what was added, removed or altered.
     """
     what = ""
     if entry.raw_digest != known.raw_digest:
-        what = _changes(entry, known, before or known.files)
+        what = _changes(entry, known, known.files or before or {})
     elif entry.classes != known.classes:
         what = f"the classes are {list(entry.classes)}, recorded are {list(known.classes)}"
+    elif entry.image != known.image:
+        what = f"images are {entry.image} (channels x bits), recorded are {known.image}"
     else:
         differ = [n for n in known.splits if not _same_content(entry, known, n)]
         differ += sorted(entry.splits.keys() - known.splits.keys())
@@ -239,14 +311,6 @@ def hold_bytes_against(entry: Entry, known: Entry, *, file_format: str) -> str:
     return ""
 
 
-def encoders() -> dict[str, str]:
-    """What the bytes of a PNG depend on."""
-    import PIL
-    from PIL import features
-
-    return {"pillow": PIL.__version__, "zlib": str(features.version("zlib"))}
-
-
 def _same_content(entry: Entry, known: Entry, split: str) -> bool:
     ours, theirs = entry.splits.get(split, {}), known.splits[split]
     return all(ours.get(field) == theirs[field] for field in ("examples", "content"))
@@ -257,11 +321,11 @@ def _changes(entry: Entry, known: Entry, before: Mapping[str, str]) -> str:
     if not before or not now:
         return (
             f"it has {entry.raw_files} raw files, recorded are {known.raw_files}, and at least one "
-            "has other bytes (a manifest beside a built version would tell which)"
+            "has other bytes (a built version at hand would tell which)"
         )
     added = [n for n in now if n not in before]
     removed = [n for n in before if n not in now]
-    altered = [n for n in now if n in before and before[n][:16] != now[n][:16]]
+    altered = [n for n in now if n in before and before[n][:DIGITS] != now[n][:DIGITS]]
     parts = [
         f"{len(names)} {verb} ({few(names, 5)})"
         for verb, names in (("added", added), ("removed", removed), ("altered", altered))

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 
@@ -31,6 +32,9 @@ _FLAT_JPEG = 0.1
 _STRAY_KEPT = 16
 
 _AT_A_TIME = 16
+
+# Facts of files that are younger than this, in ns, are not kept: see `_stamp`.
+_FRESH = 2_000_000_000
 
 _WORKERS = "SEG_DATASETS_WORKERS"
 
@@ -71,8 +75,9 @@ def collect(
     known = cache.load(look) if cache else {}
     done: dict[int, SampleFacts] = {}
     todo: list[tuple[int, str]] = []
+    now = time.time_ns()
     for index, sample in enumerate(samples):
-        stamp = _stamp(folder, sample) if cache else ""
+        stamp = _stamp(folder, sample, now) if cache else ""
         row = known.get(sample.id)
         if row is not None and stamp and row[0] == stamp:
             done[index] = _from_row(sample, row[1])
@@ -95,7 +100,8 @@ def collect(
         )
         for (index, stamp), facts in zip(todo, itertools.chain.from_iterable(looked), strict=True):
             done[index] = facts
-            if cache and stamp:
+            # A problem may be gone the next time: a disk that was away, a limit that was met.
+            if cache and stamp and not (facts.image.problem or facts.mask.problem):
                 fresh.append((samples[index].id, stamp, _to_row(facts)))
                 if len(fresh) >= 1000:  # an interrupted look is not lost
                     cache.store(look, fresh)
@@ -203,12 +209,15 @@ def _flat(extremes: tuple) -> bool:
     return all(low == high for low, high in bands)
 
 
-def _stamp(folder: Folder, sample: Sample) -> str:
+def _stamp(folder: Folder, sample: Sample, now: int) -> str:
     """What changes when either file does: size and times. The change time is in it because a copy
     can bring the modification time of another file with it."""
     try:
         stats = [(folder.root / name).stat() for name in (sample.image, sample.mask)]
     except OSError:
+        return ""
+    # A file that is written again within one tick of the clock keeps its times.
+    if max(t for s in stats for t in (s.st_mtime_ns, s.st_ctime_ns)) > now - _FRESH:
         return ""
     return " ".join(
         f"{name} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"

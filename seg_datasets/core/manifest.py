@@ -58,7 +58,7 @@ def metadata(survey: Survey) -> dict[str, Any]:
             {**dataclasses.asdict(finding), "severity": finding.severity.value}
             for finding in survey.findings
         ],
-        "partial": survey.partial,
+        "partial": survey.entry.partial,
     }
 
 

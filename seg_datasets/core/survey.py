@@ -56,7 +56,6 @@ class Survey:
 
     Attributes:
       findings: warnings, and errors that the declaration accepts.
-      partial: whether only a part of the samples was asked for, which is no version.
     """
 
     folder: Folder
@@ -64,7 +63,6 @@ class Survey:
     findings: Sequence[checks.Finding]
     entry: ledger.Entry
     recipe: write.Recipe
-    partial: bool
 
 
 def survey(
@@ -132,6 +130,8 @@ def survey(
             plan=build_plan,
             files=ledger.raw_files(seen, folder, (*scan.others, *assignment.files)),
             classes=declaration.classes.names,
+            image=f"{declaration.channels}x{declaration.bits}",
+            partial=max_examples_per_split is not None,
             split_rule=declaration.splits.describe(),
         ),
         recipe=write.Recipe(
@@ -140,7 +140,6 @@ def survey(
             masks_follow_exif=declaration.source.masks_follow_exif,
             file_format=file_format,
         ),
-        partial=max_examples_per_split is not None,
     )
 
 

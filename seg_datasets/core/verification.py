@@ -15,6 +15,9 @@ from seg_datasets.core.ledger import Entry, LedgerError
 from seg_datasets.core.survey import bar
 from seg_datasets.core.write import digest
 
+# A build finds the version in place and leaves it alone.
+_AGAIN = "delete the version's folder and build it again"
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -64,13 +67,14 @@ def verify(version: pathlib.Path, ledger_path: pathlib.Path, *, content: bool = 
       content: decode every record as well.
     """
     try:
-        entry = ledger.load_entry(version / ledger.ENTRY)
+        entry = ledger.load_entry(version)
         recorded = ledger.load(ledger_path).get(entry.key)
-    except FileNotFoundError:
-        return Result(version, (f"{ledger.ENTRY} is not there: built by another tool, or damaged",))
     except LedgerError as error:
         return Result(version, (str(error),))
-    problems = [*_files(version, entry), *_declared(version, entry)]
+    dataset = ledger_path.stem
+    problems = [*_files(version, entry, dataset), *_declared(version, entry)]
+    if entry.partial:
+        problems.append("was built with max_examples_per_split: it is no version")
     note = ""
     if recorded is None:
         note = f"{entry.key} is not in {ledger_path}: held against its own entry only"
@@ -78,28 +82,30 @@ def verify(version: pathlib.Path, ledger_path: pathlib.Path, *, content: bool = 
         problems += _against(entry, recorded, ledger_path)
         content = content or _bytes_may_differ(entry, recorded)
     if content and not problems:
-        problems += _content(version, recorded or entry)
+        problems += _content(version, entry)
     shards = sum(len(s) for fields in entry.splits.values() for s in fields["shards"].values())
     return Result(version, tuple(problems), note, shards)
 
 
-def _files(version: pathlib.Path, entry: Entry) -> Iterator[str]:
-    """Shards that are missing, altered or too many."""
-    expected = {}
-    for split, fields in entry.splits.items():
-        for file_format, digests in fields["shards"].items():
-            for index, sha256 in enumerate(digests):
-                tail = f"-{split}.{file_format}-{index:05d}-of-{len(digests):05d}"
-                expected[tail] = sha256
-    for tail, sha256 in expected.items():
-        found = list(version.glob(f"*{tail}"))
-        if not found:
-            yield f"*{tail} is missing; build the version anew"
-        elif digest(found[0])[0] != sha256:
-            yield f"{found[0].name} has other bytes than were written; build the version anew"
+def _files(version: pathlib.Path, entry: Entry, dataset: str) -> Iterator[str]:
+    """Files that are missing, altered or too many."""
+    expected = {
+        f"{dataset}-{split}.{file_format}-{index:05d}-of-{len(digests):05d}": sha256
+        for split, fields in entry.splits.items()
+        for file_format, digests in fields["shards"].items()
+        for index, sha256 in enumerate(digests)
+    }
+    for name, sha256 in expected.items():
+        if not (version / name).is_file():
+            yield f"{name} is missing; {_AGAIN}"
+        elif digest(version / name)[0] != sha256:
+            yield f"{name} has other bytes than were written; {_AGAIN}"
     for path in sorted(version.glob("*-of-*")):
-        if not any(path.name.endswith(tail) for tail in expected):
+        if path.name not in expected:
             yield f"{path.name} is not part of the version; move it away"
+    files = manifest.files(version)
+    if files is None or any(not d.startswith(entry.files.get(n, " ")) for n, d in files.items()):
+        yield f"{manifest.NAME} is missing or altered; {_AGAIN}"
 
 
 def _declared(version: pathlib.Path, entry: Entry) -> Iterator[str]:
@@ -109,6 +115,8 @@ def _declared(version: pathlib.Path, entry: Entry) -> Iterator[str]:
     try:
         info = tfds.builder_from_directory(version).info
         names = tuple(info.features["mask"].names)
+        image = info.features["image"]
+        kind = f"{image.shape[-1]}x{image.np_dtype.itemsize * 8}"
         examples = {name: split.num_examples for name, split in info.splits.items()}
     # Whatever a damaged file makes TFDS raise: protobuf's, JSON's and its own.
     except Exception as error:
@@ -116,6 +124,8 @@ def _declared(version: pathlib.Path, entry: Entry) -> Iterator[str]:
         return
     if names != entry.classes:
         yield f"mask.labels.txt has the classes {list(names)}, built were {list(entry.classes)}"
+    if kind != entry.image:
+        yield f"features.json tells of {kind} images (channels x bits), built were {entry.image}"
     built = {name: fields["examples"] for name, fields in entry.splits.items()}
     if examples != built:
         yield f"dataset_info.json tells of {examples} examples, built were {built}"
@@ -133,14 +143,15 @@ def _against(entry: Entry, recorded: Entry, ledger_path: pathlib.Path) -> Iterat
 def _bytes_may_differ(entry: Entry, recorded: Entry) -> bool:
     """Whether shards may be right without having the recorded bytes."""
     return any(
-        fields["shards"] != recorded.splits[name]["shards"] for name, fields in entry.splits.items()
+        recorded.splits[name]["shards"].get(file_format) != digests
+        for name, fields in entry.splits.items()
+        for file_format, digests in fields["shards"].items()
     )
 
 
 def _content(version: pathlib.Path, entry: Entry) -> Iterator[str]:
     """Decodes all records and makes the content digests of the splits again."""
-    sources = manifest.files(version) or {}
-    as_source = set(sources.values())
+    as_source = frozenset(entry.files.values())
     for split, fields in entry.splits.items():
         content = hashlib.sha256()
         with bar(f"Reading {split}", fields["examples"]) as progress:
@@ -152,7 +163,7 @@ def _content(version: pathlib.Path, entry: Entry) -> Iterator[str]:
                 yield f"split {split}: a record cannot be read: {error}"
                 continue
         if content.hexdigest() != fields["content"]:
-            yield f"split {split} holds other content than was recorded; build the version anew"
+            yield f"split {split} holds other content than was recorded; {_AGAIN}"
 
 
 def _records(version: pathlib.Path, split: str) -> Iterator[bytes]:
@@ -181,7 +192,7 @@ def _record_content(record: bytes, as_source: Set[str]) -> bytes:
         fields[field].bytes_list.value[0] for field in ("image", "mask", "id", "group")
     )
     image_content = hashlib.sha256(image).hexdigest()
-    if image_content not in as_source:  # encoded anew: its pixels count
+    if image_content[: ledger.DIGITS] not in as_source:  # encoded anew: its pixels count
         image_content = pixel_digest(images.storable(images.open_image(image).image))
     ids = masks.read(mask, RawTable(1, {i: i for i in range(256)})).ids
     return content_digest(name.decode(), group.decode(), image_content, ids_digest(ids))

@@ -7,8 +7,8 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
 import pathlib
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
@@ -107,7 +107,7 @@ def write_shard(
     ]
     path = pathlib.Path(job.path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         adapter.write_examples(temporary, _records(job, pool, progress))
         sha256, size = digest(temporary)
@@ -173,7 +173,7 @@ def digest(path: pathlib.Path) -> tuple[str, int]:
 
 def write_atomically(path: pathlib.Path, text: str) -> None:
     """Writes a text file so that a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
@@ -238,7 +238,8 @@ def _finished(job: ShardJob) -> ShardDone | None:
 
 def _names(job: ShardJob) -> str:
     """Differs when the shard's list, or what is made of it, does."""
-    parts = [job.recipe.table.signature(), job.recipe.file_format]
+    made_with = json.dumps(images.encoders(), sort_keys=True)
+    parts = [made_with, job.recipe.table.signature(), job.recipe.file_format]
     for facts in job.samples:
         parts += [facts.content.hex(), facts.image.sha256, facts.mask.sha256]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -198,6 +198,13 @@ def test_sample_without_group(raw: Raw) -> None:
     assert said(found) == [("SD405", "lonely")]
 
 
+def test_group_that_is_spelt_twice(raw: Raw) -> None:
+    raw.put("A_7")
+    found = kit.findings(raw.root, splits=Grouped(all=1))
+    assert said(found) == [("SD408", "group 'A'")]
+    assert "'a'" in found[0].message
+
+
 @pytest.mark.parametrize(
     ("splits", "says"),
     [

@@ -9,6 +9,7 @@ from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject, readable
 from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.sample import same
 
 # A split is remarked on when its share is off by more than this and by more than half of itself.
 SHARE_OFF_BY = 0.03
@@ -62,6 +63,22 @@ def _group_torn(subject: Subject) -> Iterator[Row]:
             )
 
 
+def _group_spelt_twice(subject: Subject) -> Iterator[Row]:
+    spellings: dict[str, set[str]] = defaultdict(set)
+    clashing = {path for paths in subject.scan.clashes.values() for path in paths}
+    for sample in subject.scan.samples:
+        if not clashing & {sample.image, sample.mask}:  # those have their own finding
+            spellings[same(sample.group)].add(sample.group)
+    for names in spellings.values():
+        if len(names) > 1:
+            first, *others = sorted(names)
+            yield (
+                f"group {first!r}",
+                f"is also written {few([repr(name) for name in others])}: one group or several?",
+                "write it in one way in the names of the files, or give groups with `CsvGroups`",
+            )
+
+
 def _ungrouped(subject: Subject) -> Iterator[Row]:
     fix = "mend the `group` rule; a sample without a group may leak into another split"
     yield from ((name, "the group rule finds no group", fix) for name in subject.scan.ungrouped)
@@ -110,4 +127,5 @@ CHECKS = (
     Check("SD405", "sample-without-group", Severity.ERROR, _ungrouped),
     Check("SD406", "splits-impossible", Severity.ERROR, _split_problem, final=True),
     Check("SD407", "split-share-off", Severity.WARNING, _shares_off),
+    Check("SD408", "group-spelt-twice", Severity.ERROR, _group_spelt_twice),
 )
