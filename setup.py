@@ -26,13 +26,15 @@ setuptools.setup(
         *setuptools.find_packages(include=["seg_datasets", "seg_datasets.*"]),
         *setuptools.find_packages(include=["recipes", "recipes.*"]),
         "seg_datasets.checksums",
+        "seg_datasets.docs",
     ],
-    # The ledger lies at the top of the checkout, where reviewers see it change, and travels in the
-    # wheel as a folder of the package.
-    package_dir={"seg_datasets.checksums": "checksums"},
+    # The ledger and the documents lie at the top of the checkout, where reviewers see them change,
+    # and travel in the wheel as folders of the package.
+    package_dir={"seg_datasets.checksums": "checksums", "seg_datasets.docs": "docs"},
     package_data={
         "seg_datasets": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt", "py.typed"],
         "seg_datasets.checksums": ["*.json", "*.tsv", "*.md"],
+        "seg_datasets.docs": ["*.md"],
     },
     install_requires=[
         "absl-py>=2.1",

@@ -21,7 +21,7 @@ def site(tmp_path_factory):
     # From a copy of what git would give: a build leaves its traces beside setup.py.
     source = folder / "source"
     names = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
-    for name in (*names, "seg_datasets", "recipes", "checksums"):
+    for name in (*names, "seg_datasets", "recipes", "checksums", "docs"):
         subprocess.run(["cp", "-r", PROJECT / name, _made(source) / name], check=True)
     wheel = ["wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", source]
     subprocess.run([*pip, *wheel], check=True, capture_output=True)
@@ -70,6 +70,7 @@ def test_wheel_holds_documents_and_ledger_of_every_dataset(site):
         assert "ml.task.semantic-segmentation" in tags
         assert pathlib.Path(ledger).is_relative_to(site)
     assert datasets["aerial"][-1]
+    assert (site / "seg_datasets/docs/checks.md").is_file()
 
 
 def test_import_is_light():
