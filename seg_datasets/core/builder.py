@@ -321,6 +321,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         ledger.admit(survey.entry, self.ledger_path(), before=self._files_before())
         if prepared and config.register_checksums:
             ledger.record(self.ledger_path(), self.name, prepared)
+            logging.info("recorded %s in %s", prepared.key, self.ledger_path())
 
     def _files_before(self) -> Mapping[str, str]:
         """Raw file → digest of the version that is prepared here, to tell what has changed."""

@@ -72,6 +72,7 @@ class MaskFacts:
       as_stored: whether the record can hold the file's own bytes.
       borders: borders between two ids that lie apart, along some lines of the mask.
       blended: how many of them have a pixel of an id between the two.
+      greatest: greatest raw value.
       palette: number → colour 0xRRGGBB, where numbers of a palette are read.
       misfit: why a sound file cannot hold the values of the table, or "".
       problem: why the file cannot be read, or "".
@@ -91,6 +92,7 @@ class MaskFacts:
     rim_values: int = 0
     rim_pixels: int = 0
     as_stored: bool = False
+    greatest: int = 0
     borders: int = 0
     blended: int = 0
     palette: Mapping[int, int] = dataclasses.field(default_factory=dict)

@@ -22,7 +22,7 @@ from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 
 # Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 4
+LOOK = 5
 
 # A JPEG with more bytes per pixel than this shows something: one colour takes at most 14 bits per
 # block of 64 pixels, and a restart marker after each at worst.
@@ -184,6 +184,7 @@ def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> 
         borders=borders,
         blended=blended,
         palette=mask.palette,
+        greatest=int(mask.raw.max()),
     )
 
 

@@ -198,6 +198,20 @@ def test_sample_without_group(raw: Raw) -> None:
     assert said(found) == [("SD405", "lonely")]
 
 
+def test_mask_of_ids_among_masks_of_greys(raw: Raw) -> None:
+    values = Threshold(at=128, below="ground", above="roof")
+    classes = ClassTable("ground", "roof")
+    for path in sorted(raw.root.glob("masks/*")):
+        ids = (np.asarray(Image.open(path)) > 0).astype(np.uint8)
+        raw.write(f"masks/{path.name}", kit.encoded(ids * 255, "png"))
+    source = dataclasses.replace(SOURCE, values=values)
+    assert kit.findings(raw.root, source=source, classes=classes) == []
+    ids = np.asarray(Image.open(raw.root / "masks/a_0.png")) // 255
+    raw.write("masks/a_0.png", kit.encoded(ids, "png"))
+    found = kit.findings(raw.root, source=source, classes=classes)
+    assert said(found) == [("SD211", "masks/a_0.png")]
+
+
 def test_group_that_is_spelt_twice(raw: Raw) -> None:
     raw.put("A_7")
     found = kit.findings(raw.root, splits=Grouped(all=1))

@@ -30,7 +30,8 @@ def _unknown_values(subject: Subject) -> Iterator[Row]:
                 facts.sample.mask,
                 f"holds {few(pixels)}{f' and {more} more' if more else ''}, which no class has; "
                 f"the class table has {subject.table.describe()}",
-                "state a `Threshold` in the source's `values`: the mask has blended borders too"
+                "export the mask again without blending; where all masks of the set are drawn in "
+                "such greys, state a `Threshold` in the source's `values`"
                 if mask.rim_values
                 else "add the value to the source's `values`, or correct the mask",
             )
@@ -197,6 +198,17 @@ def _mask_misfit(subject: Subject) -> Iterator[Row]:
             yield facts.sample.mask, facts.mask.misfit, fix
 
 
+def _ids_under_threshold(subject: Subject) -> Iterator[Row]:
+    threshold = subject.table.threshold
+    for facts in subject.facts:
+        if threshold is not None and facts.mask.greatest == 1 < threshold.at:
+            yield (
+                facts.sample.mask,
+                f"holds 0 and 1 only: ids, all of them below the threshold at {threshold.at}",
+                "keep masks of ids and masks of greys apart, or write this one in 0 and 255",
+            )
+
+
 CHECKS = (
     Check("SD201", "mask-value-unknown", Severity.ERROR, _unknown_values, final=True),
     Check("SD202", "mask-looks-interpolated", Severity.ERROR, _interpolated, final=True),
@@ -208,4 +220,5 @@ CHECKS = (
     Check("SD208", "some-masks-only-void", Severity.WARNING, _some_only_void),
     Check("SD209", "ids-look-interpolated", Severity.ERROR, _blended),
     Check("SD210", "palettes-disagree", Severity.ERROR, _palettes_disagree),
+    Check("SD211", "ids-under-threshold", Severity.ERROR, _ids_under_threshold),
 )
