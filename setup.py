@@ -11,8 +11,9 @@ ROOT = pathlib.Path(__file__).parent
 TFDS_FORGETS = ["mlcroissant>=1.0.17", "apache-beam>=2.71", "importlib_resources>=6.4"]
 
 # What `tfds.testing.DatasetBuilderTestCase`, the base of `seg_datasets.testing`, imports.
-TESTING = ["dill>=0.3.8", "pytest>=8.0"]
+TESTING = ["dill>=0.4", "pytest>=8.0"]
 
+# Every lower bound of install_requires was tried, all of them together, with the whole test suite.
 setuptools.setup(
     name="seg_datasets",
     version="0.1.0",
@@ -40,7 +41,7 @@ setuptools.setup(
         "absl-py>=2.1",
         "keras>=3.10",
         "numpy>=1.26",
-        "pillow>=11.0",
+        "pillow>=11.1",
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",
         "tqdm>=4.66",
@@ -51,17 +52,16 @@ setuptools.setup(
         # rasterio 1.5 needs Python 3.12.
         "geo": ["rasterio>=1.4"],
         "dicom": ["pydicom>=3.0"],
-        "array_record": ["array_record>=0.7"],
+        "array_record": ["array_record>=0.8"],
         "testing": TESTING,
         "dev": [
             *TESTING,
-            "array_record>=0.7",
-            "hypothesis>=6.100",
-            "mypy>=1.14",
-            "pytest-xdist>=3.6",
-            "ruff>=0.9",
+            "array_record>=0.8",
+            "hypothesis>=6.170",
+            "mypy>=2.4",
+            "pytest-xdist>=3.8",
+            "ruff>=0.17",
             "setuptools>=77",
-            "scipy>=1.14",
             "types-tqdm",
         ],
     },

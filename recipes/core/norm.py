@@ -53,7 +53,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and self.axis in (-1, 3)
             and bool(self.scale and self.center)
             and not self.synchronized
-            and not self.renorm
+            and not getattr(self, "renorm", False)  # Keras 3.10 has none
             and keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float16", "bfloat16")
             and keras.backend.standardize_dtype(inputs.dtype) == self.compute_dtype
         )
