@@ -165,10 +165,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         )
         if survey.findings:
             logging.warning("%s", checks.describe(survey.findings))
-        if download_config.register_checksums and survey.entry.partial:
-            raise ledger.LedgerError(
-                "a build with max_examples_per_split is no version; build it whole to record it"
-            )
+        if download_config.register_checksums:
+            ledger.refuse_partial(survey.entry)  # before writing, not after
         path, known = self.ledger_path(), None
         if not survey.entry.partial:
             known = ledger.admit(survey.entry, path, before=self._files_before())
@@ -318,7 +316,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         survey = self._survey(manual_dir, config, file_format=self.info.file_format.value)
         if prepared:
             ledger.hold_against(survey.entry, prepared, where=version_dir)
-        ledger.admit(survey.entry, self.ledger_path(), before=self._files_before())
+        before = prepared.files if prepared else self._files_before()
+        ledger.admit(survey.entry, self.ledger_path(), before=before)
         if prepared and config.register_checksums:
             ledger.record(self.ledger_path(), self.name, prepared)
             logging.info("recorded %s in %s", prepared.key, self.ledger_path())

@@ -208,12 +208,17 @@ def admit(entry: Entry, path: pathlib.Path, *, before: Mapping[str, str]) -> Ent
     return known
 
 
-def record(path: pathlib.Path, name: str, entry: Entry) -> None:
-    """Adds an entry, or the digests of another file format to the same one. Never changes one."""
+def refuse_partial(entry: Entry) -> None:
+    """Refuses to record what holds only some samples of each split."""
     if entry.partial:
         raise LedgerError(
             "a build with max_examples_per_split is no version; build it whole to record it"
         )
+
+
+def record(path: pathlib.Path, name: str, entry: Entry) -> None:
+    """Adds an entry, or the digests of another file format to the same one. Never changes one."""
+    refuse_partial(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

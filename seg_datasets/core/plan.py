@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ class SplitPlan:
         """All samples in record order."""
         return [facts for shard in self.shards for facts in shard]
 
-    @property
+    @functools.cached_property  # the plan's digest and the ledger both ask for it
     def content(self) -> str:
         """Digest of what the split holds, however it is cut into shards."""
         return hashlib.sha256(b"".join(facts.content for facts in self.samples)).hexdigest()
