@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seg_datasets import registration
 from seg_datasets.core import sources, splits
+from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClassTable",
     "DeclarationError",
+    "Limits",
     "SegmentationBuilder",
     "Threshold",
     "sources",

@@ -37,6 +37,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
       CHANNELS: channels of image records: 1, 3 or 4.
       IMAGE_DTYPE: np.uint8 or np.uint16.
       ACCEPT: code of a check → reason, for errors that are known and meant.
+      LIMITS: thresholds of checks, where the defaults do not fit the data.
     """
 
     CLASSES: ClassVar[ClassTable]
@@ -45,6 +46,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     CHANNELS: ClassVar[int] = 3
     IMAGE_DTYPE: ClassVar[type] = np.uint8
     ACCEPT: ClassVar[Mapping[str, str]] = {}
+    LIMITS: ClassVar[checks.Limits] = checks.Limits()
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Lay the raw folder out as SOURCE in the dataset folder says, and give it with --manual_dir"
     )
@@ -163,8 +165,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         survey = self._survey(
             pathlib.Path(dl_manager.manual_dir), download_config, file_format=file_format
         )
-        if survey.findings:
-            logging.warning("%s", checks.describe(survey.findings))
+        if survey.examined.findings:
+            logging.warning("%s", checks.describe(survey.examined.findings))
         if download_config.register_checksums:
             ledger.refuse_partial(survey.entry)  # before writing, not after
         path, known = self.ledger_path(), None
@@ -225,6 +227,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             channels=self.CHANNELS,
             bits=np.dtype(self.IMAGE_DTYPE).itemsize * 8,
             accept=self.ACCEPT,
+            limits=self.LIMITS,
         )
         return survey(
             declaration,

@@ -13,6 +13,12 @@ from seg_datasets.core import images
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.sample import Sample
 
+# Side of the thumbnails that look-alikes are told by.
+THUMB = 16
+
+# Pixels that a lone area of a class may have and still be called a speck.
+SPECK = 4
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageFacts:
@@ -25,6 +31,10 @@ class ImageFacts:
       opaque: whether no pixel is transparent.
       constant: whether all pixels are equal.
       problem: why the file cannot be used, or "".
+      thumb: the picture as 16×16 means of grey, 0..255, row after row, in hex; see `lookalikes`.
+      geo: where its pixels lie, for a GeoTIFF: (a, b, c, d, e, f), x = a·column + b·row + c and
+        y = d·column + e·row + f of a pixel's upper left corner; () where nothing is told.
+      crs: its coordinate system as the file names it ("EPSG:32633"), or "".
     """
 
     sha256: str
@@ -39,6 +49,9 @@ class ImageFacts:
     opaque: bool = True
     constant: bool = False
     problem: str = ""
+    thumb: str = ""
+    geo: tuple[float, ...] = ()
+    crs: str = ""
 
     @property
     def stored_as_is(self) -> bool:
@@ -74,6 +87,9 @@ class MaskFacts:
       blended: how many of them have a pixel of an id between the two.
       greatest: greatest raw value.
       palette: number → colour 0xRRGGBB, where numbers of a palette are read.
+      specks: lone areas of at most `SPECK` pixels, class id → how many.
+      alpha: "cut" where the mask has pixels that are all transparent, "soft" where some are partly.
+      geo, crs: as those of the image.
       misfit: why a sound file cannot hold the values of the table, or "".
       problem: why the file cannot be read, or "".
     """
@@ -98,11 +114,33 @@ class MaskFacts:
     palette: Mapping[int, int] = dataclasses.field(default_factory=dict)
     misfit: str = ""
     problem: str = ""
+    specks: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    alpha: str = ""
+    geo: tuple[float, ...] = ()
+    crs: str = ""
 
     @property
     def void_only(self) -> bool:
         """Whether no pixel has a class."""
         return set(self.counts) == {VOID_ID}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PairFacts:
+    """What image and mask tell together.
+
+    Attributes:
+      shift: (rows, columns) by which the mask's borders, moved, lie best on the image's edges.
+      shift_gain: how much better they lie there than where they are, 0 for no better: the mean
+        edge strength under the borders, moved over unmoved, less one.
+      nodata: pixels of the value that the image declares to be none ("nodata"), under a class.
+      nodata_value: that value as the file names it, or "".
+    """
+
+    shift: tuple[int, int] = (0, 0)
+    shift_gain: float = 0.0
+    nodata: int = 0
+    nodata_value: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +150,7 @@ class SampleFacts:
     sample: Sample
     image: ImageFacts
     mask: MaskFacts
+    pair: PairFacts = PairFacts()
 
     @property
     def content(self) -> bytes:
@@ -142,6 +181,12 @@ def ids_digest(ids: np.ndarray) -> str:
     digest.update(flat[ends].data)
     digest.update(flat[-1:].data)
     return digest.hexdigest()
+
+
+def thumbnail(grey: np.ndarray) -> str:
+    """A grey picture as 16×16 means, in hex: what look-alikes are told by."""
+    small = Image.fromarray(grey).resize((THUMB, THUMB), Image.Resampling.BOX)
+    return small.tobytes().hex()
 
 
 def _digest(pixels: np.ndarray, kind: str) -> str:

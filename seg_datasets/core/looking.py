@@ -16,17 +16,21 @@ from PIL import Image
 from seg_datasets.core import images, masks
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import RawTable
-from seg_datasets.core.facts import ImageFacts, MaskFacts, SampleFacts, ids_digest, pixel_digest
+from seg_datasets.core.facts import (
+    ImageFacts,
+    MaskFacts,
+    PairFacts,
+    SampleFacts,
+    ids_digest,
+    pixel_digest,
+    thumbnail,
+)
 from seg_datasets.core.images import ImageError
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 
 # Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 5
-
-# A JPEG with more bytes per pixel than this shows something: one colour takes at most 14 bits per
-# block of 64 pixels, and a restart marker after each at worst.
-_FLAT_JPEG = 0.1
+LOOK = 6
 
 # So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
 _STRAY_KEPT = 16
@@ -118,24 +122,33 @@ def look_at(
     sample: Sample, *, folder: Folder, table: RawTable, masks_follow_exif: bool | None = None
 ) -> SampleFacts:
     """One look at one sample."""
-    image = _look_at_image(folder, sample.image)
+    image, grey = _look_at_image(folder, sample.image)
     drawn_on = image.orientation if masks_follow_exif is False else 1
-    return SampleFacts(sample, image, _look_at_mask(folder, sample.mask, table, drawn_on))
+    mask, ids = _look_at_mask(folder, sample.mask, table, drawn_on)
+    return SampleFacts(sample, image, mask, _look_at_both(grey, ids))
 
 
-def _look_at_image(folder: Folder, name: str) -> ImageFacts:
+def _look_at_both(grey: np.ndarray | None, ids: np.ndarray | None) -> PairFacts:
+    if grey is None or ids is None:
+        return PairFacts()
+    return PairFacts()
+
+
+def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, np.ndarray | None]:
+    """What one look at the image tells, and the picture, grey and small, where there is one."""
     try:
         data = folder.read(name)
     except (OSError, ValueError) as error:
-        return ImageFacts("", 0, problem=f"cannot be read: {error}")
+        return ImageFacts("", 0, problem=f"cannot be read: {error}"), None
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        opened = images.open_image(data, lazy=True)
-        if not opened.decoded and len(data) < _FLAT_JPEG * opened.size[0] * opened.size[1]:
-            opened = images.open_image(data)
-        extremes = opened.image.getextrema() if opened.decoded else ((0, 255),)
+        opened = images.open_image(data, small=True)
+        grey = images.small_grey(opened.image)
         as_bytes = opened.format == "JPEG" and opened.orientation == 1
-        return ImageFacts(
+        if as_bytes and grey.min() == grey.max():
+            opened = images.open_image(data)  # one grey may be several colours
+        extremes = opened.image.getextrema()
+        facts = ImageFacts(
             sha256=sha256,
             bytes=len(data),
             format=opened.format,
@@ -147,26 +160,31 @@ def _look_at_image(folder: Folder, name: str) -> ImageFacts:
             pixels="" if as_bytes else pixel_digest(images.storable(opened.image)),
             opaque=_opaque(opened.image, extremes),
             constant=_flat(extremes),
+            thumb=thumbnail(grey),
         )
     except ImageError as error:
-        return ImageFacts(sha256, len(data), problem=str(error))
+        return ImageFacts(sha256, len(data), problem=str(error)), None
+    return facts, grey
 
 
-def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> MaskFacts:
+def _look_at_mask(
+    folder: Folder, name: str, table: RawTable, drawn_on: int
+) -> tuple[MaskFacts, np.ndarray | None]:
+    """What one look at the mask tells, and its ids, where there are any."""
     try:
         data = folder.read(name)
     except (OSError, ValueError) as error:
-        return MaskFacts("", 0, problem=f"cannot be read: {error}")
+        return MaskFacts("", 0, problem=f"cannot be read: {error}"), None
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         mask = masks.read(data, table, drawn_on=drawn_on)
     except masks.MisfitError as error:
-        return MaskFacts(sha256, len(data), misfit=str(error))
+        return MaskFacts(sha256, len(data), misfit=str(error)), None
     except ImageError as error:
-        return MaskFacts(sha256, len(data), problem=str(error))
+        return MaskFacts(sha256, len(data), problem=str(error)), None
     stray, rims = _apart(mask)
     borders, blended = masks.borders_and_blends(mask.ids) if len(mask.counts) > 2 else (0, 0)
-    return MaskFacts(
+    facts = MaskFacts(
         sha256=sha256,
         bytes=len(data),
         format=mask.format,
@@ -186,6 +204,7 @@ def _look_at_mask(folder: Folder, name: str, table: RawTable, drawn_on: int) -> 
         palette=mask.palette,
         greatest=int(mask.raw.max()),
     )
+    return facts, mask.ids
 
 
 def _apart(mask: masks.Mask) -> tuple[dict[int, int], dict[int, int]]:
@@ -229,13 +248,17 @@ def _stamp(folder: Folder, sample: Sample, now: int) -> str:
 def _to_row(facts: SampleFacts) -> list:
     return [
         [getattr(part, field.name) for field in dataclasses.fields(part)]
-        for part in (facts.image, facts.mask)
+        for part in (facts.image, facts.mask, facts.pair)
     ]
 
 
 def _from_row(sample: Sample, row: list) -> SampleFacts:
-    image = ImageFacts(*row[0])
-    fields = dict(zip([f.name for f in dataclasses.fields(MaskFacts)], row[1], strict=True))
-    for name in ("counts", "stray", "palette"):
-        fields[name] = {int(k): v for k, v in fields[name].items()}  # JSON keys are text
-    return SampleFacts(sample, image, MaskFacts(**fields))
+    image, mask, pair = (
+        dict(zip([f.name for f in dataclasses.fields(kind)], values, strict=True))
+        for kind, values in zip((ImageFacts, MaskFacts, PairFacts), row, strict=True)
+    )
+    for name in ("counts", "stray", "palette", "specks"):
+        mask[name] = {int(k): v for k, v in mask[name].items()}  # JSON keys are text
+    for fields, name in ((image, "geo"), (mask, "geo"), (pair, "shift")):
+        fields[name] = tuple(fields[name])
+    return SampleFacts(sample, ImageFacts(**image), MaskFacts(**mask), PairFacts(**pair))

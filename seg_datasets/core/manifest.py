@@ -56,7 +56,7 @@ def metadata(survey: Survey) -> dict[str, Any]:
         "groups": {s.name: len({f.sample.group for f in s.samples}) for s in survey.plan.splits},
         "findings": [
             {**dataclasses.asdict(finding), "severity": finding.severity.value}
-            for finding in survey.findings
+            for finding in survey.examined.findings
         ],
         "partial": survey.entry.partial,
     }

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from seg_datasets.core.classes import DeclarationError, few
+from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import Sample, plain, same
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.sources.image_mask_folders import GroupRule
@@ -49,7 +50,7 @@ class SplitRule(Protocol):
     def group(self) -> GroupRule | None:
         """How samples are grouped, or None where the source says so."""
 
-    def assign(self, samples: Sequence[Sample], folder: Folder) -> Assignment:
+    def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
         """Assigns every sample to a split, or raises SplitError."""
 
     def describe(self) -> str:
@@ -100,13 +101,14 @@ class Grouped:
         pin = f", pin={dict(sorted(self.pin.items()))}" if self.pin else ""
         return f"Grouped({shares}, group={self.group!r}, seed={self.seed!r}{pin})"
 
-    def assign(self, samples: Sequence[Sample], folder: Folder) -> Assignment:
+    def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
         """Assigns whole groups.
 
         Raises:
           SplitError: a split stays empty, or a pinned group is not there.
         """
         del folder
+        samples = [one.sample for one in facts]
         sizes = Counter(sample.group for sample in samples)
         if missing := sorted(self.pin.keys() - sizes.keys()):
             raise SplitError(f"pin names the group {few(missing)}, which no sample has")
@@ -170,13 +172,14 @@ class FromFolders:
         """The rule in one line."""
         return f"FromFolders({self.folders}, group={self.group!r})"
 
-    def assign(self, samples: Sequence[Sample], folder: Folder) -> Assignment:
+    def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
         """Assigns samples by their folders.
 
         Raises:
           SplitError: a sample is in a folder that no split has, or a split has no sample.
         """
         del folder
+        samples = [one.sample for one in facts]
         split_of_folder = {same(name): split for split, name in self.folders.items()}
         strange = Counter(s.folder for s in samples if same(s.folder) not in split_of_folder)
         if strange:
@@ -210,13 +213,14 @@ class FromLists:
         """The rule in one line."""
         return f"FromLists({self.lists}, group={self.group!r})"
 
-    def assign(self, samples: Sequence[Sample], folder: Folder) -> Assignment:
+    def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
         """Assigns samples by the lists.
 
         Raises:
           SplitError: a list is missing, a sample is in two lists or in none, a name fits several
             samples.
         """
+        samples = [one.sample for one in facts]
         ids = _names(samples)
         split_of: dict[str, str] = {}
         nowhere: list[str] = []

@@ -12,6 +12,7 @@ from tqdm import auto as tqdm
 from seg_datasets.core import checks, ledger, looking, plan, write
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
+from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sources import Folder, Scan, Source
 from seg_datasets.core.sources.image_mask_folders import group_files, with_groups
 from seg_datasets.core.splits import Assignment, SplitError, SplitRule
@@ -38,6 +39,7 @@ class Declaration:
     channels: int = 3
     bits: int = 8
     accept: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    limits: checks.Limits = dataclasses.field(default_factory=checks.Limits)
 
     @property
     def modes(self) -> frozenset[str]:
@@ -51,18 +53,64 @@ class Declaration:
 
 
 @dataclasses.dataclass(frozen=True)
+class Examined:
+    """A raw folder, looked at, split and checked, whatever was found."""
+
+    declaration: Declaration
+    folder: Folder
+    subject: checks.Subject
+    assignment: Assignment
+    findings: Sequence[checks.Finding]
+
+    @property
+    def errors(self) -> int:
+        """How many findings would stop a build."""
+        return sum(finding.severity is checks.Severity.ERROR for finding in self.findings)
+
+
+@dataclasses.dataclass(frozen=True)
 class Survey:
-    """A raw folder, looked at, checked, split and planned; nothing written yet.
+    """A raw folder that has passed, and the plan of its build; nothing written yet.
 
     Attributes:
-      findings: warnings, and errors that the declaration accepts.
+      examined: what was seen; its findings are warnings, and errors that the declaration accepts.
     """
 
-    folder: Folder
+    examined: Examined
     plan: plan.BuildPlan
-    findings: Sequence[checks.Finding]
     entry: ledger.Entry
     recipe: write.Recipe
+
+
+def examine(declaration: Declaration, folder: Folder) -> Examined:
+    """Looks at a raw folder and runs every check; raises for no finding."""
+    scan = _grouped(declaration.source.scan(folder), declaration, folder)
+    table = declaration.classes.raw_table(declaration.source.values)
+    with bar("Looking at samples", len(scan.samples)) as progress:
+        seen = looking.collect(
+            scan.samples,
+            folder=folder,
+            table=table,
+            masks_follow_exif=declaration.source.masks_follow_exif,
+            cache=FactsCache(folder.root),
+            progress=progress,
+        )
+    assignment, problem = _assign(seen, declaration.splits, folder)
+    subject = checks.Subject(
+        scan=scan,
+        facts=seen,
+        classes=declaration.classes,
+        table=table,
+        modes=declaration.modes,
+        masks_follow_exif=declaration.source.masks_follow_exif,
+        split_of=assignment.split_of,
+        wanted=assignment.wanted,
+        split_problem=problem,
+        listed_nowhere=assignment.listed_nowhere,
+        limits=declaration.limits,
+    )
+    findings = checks.run(subject, accept=declaration.accept)
+    return Examined(declaration, folder, subject, assignment, findings)
 
 
 def survey(
@@ -87,48 +135,25 @@ def survey(
     Raises:
       RefusedError: there are errors; carries all findings.
     """
-    scan = _grouped(declaration.source.scan(folder), declaration, folder)
-    table = declaration.classes.raw_table(declaration.source.values)
-    with bar("Looking at samples", len(scan.samples)) as progress:
-        seen = looking.collect(
-            scan.samples,
-            folder=folder,
-            table=table,
-            masks_follow_exif=declaration.source.masks_follow_exif,
-            cache=FactsCache(folder.root),
-            progress=progress,
-        )
-    assignment, problem = _assign(scan, declaration.splits, folder)
-    subject = checks.Subject(
-        scan=scan,
-        facts=seen,
-        classes=declaration.classes,
-        table=table,
-        modes=declaration.modes,
-        masks_follow_exif=declaration.source.masks_follow_exif,
-        split_of=assignment.split_of,
-        wanted=assignment.wanted,
-        split_problem=problem,
-        listed_nowhere=assignment.listed_nowhere,
-    )
-    findings = checks.run(subject, accept=declaration.accept)
-    if any(finding.severity is checks.Severity.ERROR for finding in findings):
-        raise checks.RefusedError(findings, folder.root)
+    examined = examine(declaration, folder)
+    if examined.errors:
+        raise checks.RefusedError(examined.findings, folder.root)
+    scan, seen = examined.subject.scan, examined.subject.facts
+    split_of = examined.assignment.split_of
     build_plan = plan.make(
         seen,
-        assignment.split_of,
-        splits=list(dict.fromkeys(assignment.split_of[s.id] for s in scan.samples)),
+        split_of,
+        splits=list(dict.fromkeys(split_of[s.id] for s in scan.samples)),
         sharding=sharding,
         max_examples_per_split=max_examples_per_split,
     )
     return Survey(
-        folder=folder,
+        examined=examined,
         plan=build_plan,
-        findings=findings,
         entry=ledger.make_entry(
             key=key,
             plan=build_plan,
-            files=ledger.raw_files(seen, folder, (*scan.others, *assignment.files)),
+            files=ledger.raw_files(seen, folder, (*scan.others, *examined.assignment.files)),
             classes=declaration.classes.names,
             image=f"{declaration.channels}x{declaration.bits}",
             partial=max_examples_per_split is not None,
@@ -136,7 +161,7 @@ def survey(
         ),
         recipe=write.Recipe(
             raw=os.fspath(folder.root.resolve()),
-            table=table,
+            table=examined.subject.table,
             masks_follow_exif=declaration.source.masks_follow_exif,
             file_format=file_format,
         ),
@@ -166,11 +191,13 @@ def _grouped(scan: Scan, declaration: Declaration, folder: Folder) -> Scan:
     )
 
 
-def _assign(scan: Scan, rule: SplitRule, folder: Folder) -> tuple[Assignment, str]:
+def _assign(
+    facts: Sequence[SampleFacts], rule: SplitRule, folder: Folder
+) -> tuple[Assignment, str]:
     """The splits, or why there are none: a finding among the others, not the end of the checks."""
-    if not scan.samples:
+    if not facts:
         return Assignment({}), ""
     try:
-        return rule.assign(scan.samples, folder), ""
+        return rule.assign(facts, folder), ""
     except SplitError as error:
         return Assignment({}), str(error)

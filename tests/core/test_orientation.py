@@ -85,12 +85,12 @@ def test_oriented_image_is_stored_upright(extension: str, orientation: int) -> N
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
-def test_oriented_jpeg_is_never_left_undecoded(orientation: int) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (40, 64, 3), np.uint8)
+def test_oriented_jpeg_is_never_made_small(orientation: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (520, 600, 3), np.uint8)
     data = kit.encoded(picture, "jpg", exif=kit.exif(orientation))
-    whole, lazy = images.open_image(data), images.open_image(data, lazy=True)
-    assert whole.size == lazy.size == whole.image.size
-    assert lazy.decoded == (orientation != 1)
+    whole, small = images.open_image(data), images.open_image(data, small=True)
+    assert whole.size == small.size == whole.image.size
+    assert (small.image.mode == "L") == (small.image.size == (150, 130)) == (orientation == 1)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])

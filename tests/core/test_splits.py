@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kit
 from seg_datasets.core.classes import DeclarationError
+from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.splits import FromFolders, FromLists, Grouped, SplitError, SplitRule
@@ -19,8 +21,12 @@ NOWHERE = Folder(pathlib.Path("/nowhere"))
 groups = st.sets(st.text(min_size=1, max_size=6), min_size=1, max_size=40)
 
 
-def _samples(names: Sequence[str]) -> list[Sample]:
-    return [Sample(id=f"{n}/{i}", image="i", mask="m", group=n) for n in names for i in (0, 1)]
+def _samples(names: Sequence[str]) -> list[SampleFacts]:
+    return [
+        kit.unseen(Sample(id=f"{n}/{i}", image="i", mask="m", group=n))
+        for n in names
+        for i in (0, 1)
+    ]
 
 
 def _splits(rule: SplitRule, names: Sequence[str]) -> dict[str, str]:
@@ -123,8 +129,10 @@ def test_rules_that_differ_are_described_differently() -> None:
     assert len({rule.describe() for rule in rules}) == len(rules)
 
 
-def _in_folders(*folders: str) -> list[Sample]:
-    return [Sample(f"{f}/{i}", f"{f}/{i}.png", "m", f, f) for i, f in enumerate(folders)]
+def _in_folders(*folders: str) -> list[SampleFacts]:
+    return [
+        kit.unseen(Sample(f"{f}/{i}", f"{f}/{i}.png", "m", f, f)) for i, f in enumerate(folders)
+    ]
 
 
 def test_folders_are_found_whatever_their_letter_case() -> None:
@@ -147,9 +155,9 @@ def test_folders_that_do_not_fit(folders: tuple[str, ...], says: str) -> None:
 
 
 LISTED = [
-    Sample("x/a", "images/x/a.jpg", "m", "g1"),
-    Sample("y/b c", "images/y/b c.jpg", "m", "g2"),
-    Sample("é", "images/é.jpg", "m", "g3"),
+    kit.unseen(Sample("x/a", "images/x/a.jpg", "m", "g1")),
+    kit.unseen(Sample("y/b c", "images/y/b c.jpg", "m", "g2")),
+    kit.unseen(Sample("é", "images/é.jpg", "m", "g3")),
 ]
 
 
@@ -200,7 +208,7 @@ def test_lists_that_do_not_fit(
 
 def test_name_that_fits_two_samples_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "all.txt").write_text("1")
-    twins = [Sample(f"{f}/1", f"{f}/1.png", "m", f) for f in ("a", "b")]
+    twins = [kit.unseen(Sample(f"{f}/1", f"{f}/1.png", "m", f)) for f in ("a", "b")]
     with pytest.raises(SplitError, match="fits a/1, b/1"):
         FromLists(all="all.txt").assign(twins, Folder(tmp_path))
 

@@ -85,10 +85,11 @@ def test_damaged_images_raise_our_error_or_are_read(data: bytes) -> None:
         opened = images.open_image(data)
         assert min(opened.size) > 0
     with contextlib.suppress(ImageError):
-        lazy = images.open_image(data, lazy=True)
-        # What is not decoded at the first look must not fail at a later one.
+        small = images.open_image(data, small=True)
+        # What one look lets through must not fail at a later one.
         assert opened is not None
-        assert dataclasses.replace(lazy, image=opened.image, decoded=True) == opened
+        assert dataclasses.replace(small, image=opened.image) == opened
+        assert images.small_grey(small.image).dtype == np.uint8
     with contextlib.suppress(ImageError):
         images.open_image(images.upright_png(data))
 
@@ -137,9 +138,9 @@ def test_any_csv_gives_groups_or_our_error(data: bytes) -> None:
 
 @given(st.one_of(st.text("ab/.\n\r \t\0", max_size=60).map(str.encode), st.binary(max_size=60)))
 def test_any_list_gives_splits_or_our_error(data: bytes) -> None:
-    samples = [Sample(n, f"{n}.png", "m", n) for n in ("a", "b", "a/b")]
+    facts = [kit.unseen(Sample(n, f"{n}.png", "m", n)) for n in ("a", "b", "a/b")]
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "all.txt").write_bytes(data)
         with contextlib.suppress(SplitError):
-            assignment = FromLists(all="all.txt").assign(samples, Folder(folder))
+            assignment = FromLists(all="all.txt").assign(facts, Folder(folder))
             assert {*assignment.split_of} == {"a", "b", "a/b"}

@@ -10,10 +10,21 @@ from collections.abc import Mapping
 
 from seg_datasets.core.checks import content, files, geometry, leakage, values
 from seg_datasets.core.checks.finding import Finding, RefusedError, Severity, describe
+from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.checks.subject import Check, Subject
 from seg_datasets.core.classes import DeclarationError, few
 
-__all__ = ["CHECKS", "Check", "Finding", "RefusedError", "Severity", "Subject", "describe", "run"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Finding",
+    "Limits",
+    "RefusedError",
+    "Severity",
+    "Subject",
+    "describe",
+    "run",
+]
 
 CHECKS: tuple[Check, ...] = (
     *files.CHECKS,

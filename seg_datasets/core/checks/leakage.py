@@ -11,9 +11,6 @@ from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import same
 
-# A split is remarked on when its share is off by more than this and by more than half of itself.
-SHARE_OFF_BY = 0.03
-
 
 def _equal_images(subject: Subject) -> Iterator[Row]:
     for group in _twins(subject):
@@ -94,7 +91,7 @@ def _shares_off(subject: Subject) -> Iterator[Row]:
     total = sum(counts.values())
     for split, wanted in subject.wanted.items():
         share = counts[split] / total
-        if abs(share - wanted) > SHARE_OFF_BY and abs(share - wanted) > wanted / 2:
+        if abs(share - wanted) > subject.limits.share_off and abs(share - wanted) > wanted / 2:
             yield (
                 f"split {split!r}",
                 f"has {share:.0%} of the samples, asked for were {wanted:.0%}",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from seg_datasets.core.checks.finding import Severity
+from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.classes import ClassTable, RawTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sources import Scan
@@ -22,6 +23,7 @@ class Subject:
       wanted: split → share that the rule asked for, where it asked.
       split_problem: why they could not, or "".
       listed_nowhere: names in split lists that no sample has.
+      limits: thresholds.
     """
 
     scan: Scan
@@ -34,6 +36,7 @@ class Subject:
     wanted: Mapping[str, float] = dataclasses.field(default_factory=dict)
     split_problem: str = ""
     listed_nowhere: Sequence[str] = ()
+    limits: Limits = dataclasses.field(default_factory=Limits)
 
 
 # What a check yields: where, what, and what to do.
