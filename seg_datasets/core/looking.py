@@ -21,7 +21,6 @@ from seg_datasets.core.facts import (
     MaskFacts,
     PairFacts,
     SampleFacts,
-    ids_digest,
     pixel_digest,
     thumbnail,
 )
@@ -192,7 +191,7 @@ def _look_at_mask(
         width=mask.raw.shape[1],
         height=mask.raw.shape[0],
         orientation=mask.orientation,
-        ids=ids_digest(mask.ids),
+        ids=mask.runs.digest(),
         counts=mask.counts,
         stray=dict([*stray.items()][:_STRAY_KEPT]),
         stray_values=len(stray),

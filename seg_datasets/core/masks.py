@@ -18,6 +18,7 @@ from seg_datasets.core.images import (
     open_image,
     turn,
 )
+from seg_datasets.core.runs import Runs
 
 # Lines of a mask that are looked at for blended borders: enough of them, however large it is.
 _LINES = 32
@@ -37,6 +38,7 @@ class Mask:
     Attributes:
       raw: raw values (H, W): grey values, palette indices, or colours as 0xRRGGBB(AA).
       ids: class ids uint8 (H, W); 0 where `known` is False.
+      runs: those of the ids.
       known: None where every value is in the table, else where it is.
       counts: class id → pixels.
       stray: raw value that is in no table → pixels, most frequent first.
@@ -47,6 +49,7 @@ class Mask:
 
     raw: np.ndarray
     ids: np.ndarray
+    runs: Runs
     known: np.ndarray | None
     counts: Mapping[int, int]
     stray: Mapping[int, int]
@@ -74,23 +77,26 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
     if reason := _unfit(opened, table):
         raise MisfitError(reason)
     few_bits = image.mode == "L" and opened.depth in (2, 4)
-    if table.bands == 1:
-        raw = _grey(image, opened.depth if few_bits else 8)
-        ids, counts, stray = _through_lut(raw, table)
-        known = None if not stray else table.lut[raw] >= 0
-    else:
-        raw = _colours(image, table.bands)
-        ids, counts, stray = _by_colour(raw, table)
-        known = None if not stray else np.isin(raw, list(table.ids))
+    by_number = table.bands == 1
+    raw = _grey(image, opened.depth if few_bits else 8) if by_number else _colours(image, table)
+    of_raw = Runs.of(raw)
+    present = of_raw.counts()
+    counts, stray = _by_class(present, table)
+    # The table changes nothing in the raw array: it is the ids.
+    same = raw.dtype == np.uint8 and all(table.ids.get(value) == value for value in present)
+    runs = of_raw if same else of_raw.to(_ids_of(of_raw.values, table))
+    known = None
+    if stray:
+        known = table.lut[raw] >= 0 if by_number else np.isin(raw, list(table.ids))
     turned = opened.orientation != 1 or drawn_on != 1
     return Mask(
         raw=raw,
-        ids=ids,
+        ids=raw if same else runs.pixels(),
+        runs=runs,
         known=known,
         counts=counts,
         stray=stray,
-        # `_through_lut` hands the raw array back where the table changes nothing in it.
-        as_stored=ids is raw and not stray and not turned and is_plain_grey_png(data),
+        as_stored=same and not turned and is_plain_grey_png(data),
         format=opened.format,
         mode=f"L;{opened.depth}" if few_bits else opened.mode,
         orientation=opened.orientation,
@@ -123,18 +129,17 @@ def borders_and_blends(ids: np.ndarray) -> tuple[int, int]:
     Blending 0 and 2 makes 1, a class like any other. In a mask as drawn few borders look so, in one
     that was resized with interpolation most.
     """
-    sharp = blended = 0
-    for lines in (ids[:: -(-ids.shape[0] // _LINES)], ids[:, :: -(-ids.shape[1] // _LINES)].T):
-        values = np.ascontiguousarray(lines).reshape(-1).astype(np.int16)
-        changes = values[1:] != values[:-1]
-        changes[lines.shape[1] - 1 :: lines.shape[1]] = True  # each line begins a run
-        starts = np.append(0, np.flatnonzero(changes) + 1)
-        runs, length = values[starts], np.diff(starts, append=values.size)
-        # 0 where a line ends or void begins: nothing is told by either.
-        steps = np.diff(runs) * (starts[1:] % lines.shape[1] > 0)
-        steps[(runs[1:] == VOID_ID) | (runs[:-1] == VOID_ID)] = 0
-        sharp += int(((abs(steps) > 1) & (length[1:] > 1) & (length[:-1] > 1)).sum())
-        blended += int(((steps[:-1] * steps[1:] > 0) & (length[1:-1] <= _THIN)).sum())
+    lines = ids[:: -(-ids.shape[0] // _LINES)], ids[:, :: -(-ids.shape[1] // _LINES)].T
+    values = np.concatenate([some.reshape(-1) for some in lines]).astype(np.int16)
+    begins = np.zeros(values.size, bool)  # a line
+    begins[: lines[0].size : ids.shape[1]] = begins[lines[0].size :: ids.shape[0]] = True
+    starts = np.flatnonzero(begins | (np.diff(values, prepend=values[0]) != 0))
+    runs, length = values[starts], np.diff(starts, append=values.size)
+    # 0 where a line begins, or void: nothing is told by either.
+    steps = np.diff(runs) * ~begins[starts[1:]]
+    steps[(runs[1:] == VOID_ID) | (runs[:-1] == VOID_ID)] = 0
+    sharp = int(((abs(steps) > 1) & (length[1:] > 1) & (length[:-1] > 1)).sum())
+    blended = int(((steps[:-1] * steps[1:] > 0) & (length[1:-1] <= _THIN)).sum())
     return sharp + blended, blended
 
 
@@ -245,7 +250,7 @@ def _grey(image: Image.Image, depth: int) -> np.ndarray:
     raise MisfitError(f"is in mode {image.mode}, which holds no ids; save it as 8- or 16-bit grey")
 
 
-def _colours(image: Image.Image, bands: int) -> np.ndarray:
+def _colours(image: Image.Image, table: RawTable) -> np.ndarray:
     """Colours as integers 0xRRGGBB or 0xRRGGBBAA."""
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         raise MisfitError(f"is in mode {image.mode}; masks by colour are RGB, RGBA or palette PNGs")
@@ -253,59 +258,33 @@ def _colours(image: Image.Image, bands: int) -> np.ndarray:
         # Decoders make such pixels black.
         raise MisfitError("has pixels of a number that is not in its palette; save it anew")
     channels = np.asarray(image.convert("RGBA")).astype(np.uint32)
-    if bands == 3 and not (channels[..., 3] == 255).all():
+    if table.bands == 3 and not (channels[..., 3] == 255).all():
         raise MisfitError(
             "has transparent pixels, but the table has colours without alpha; write '#rrggbbaa' in "
             "the source's `values`, or save the mask without alpha"
         )
     code: np.ndarray = np.zeros(channels.shape[:2], np.uint32)
-    for band in range(bands):
+    for band in range(table.bands):
         code = code << 8 | channels[..., band]
     return code
 
 
-def _through_lut(
-    raw: np.ndarray, table: RawTable
-) -> tuple[np.ndarray, dict[int, int], dict[int, int]]:
-    present = _histogram(raw)
+def _by_class(present: Mapping[int, int], table: RawTable) -> tuple[dict[int, int], dict[int, int]]:
+    """Pixels by class id, and pixels of the values that are in no table, most frequent first."""
     counts: dict[int, int] = {}
     stray: dict[int, int] = {}
     for value, pixels in present.items():
-        class_id = int(table.lut[value])
-        if class_id < 0:
+        class_id = table.ids.get(value)
+        if class_id is None:
             stray[value] = pixels
         else:
             counts[class_id] = counts.get(class_id, 0) + pixels
-    if raw.dtype == np.uint8 and all(table.lut[value] == value for value in present):
-        return raw, counts, stray
-    ids = np.maximum(table.lut, 0).astype(np.uint8)[raw]
-    return ids, counts, _most_first(stray)
+    return counts, dict(sorted(stray.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _histogram(raw: np.ndarray) -> dict[int, int]:
-    """Value → pixels, of the values that are there; by runs, of which a mask has few."""
-    flat = raw.reshape(-1)
-    last = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
-    pixels = np.bincount(flat[last], weights=np.diff(last, prepend=-1))
-    return {int(value): int(pixels[value]) for value in np.flatnonzero(pixels)}
-
-
-def _by_colour(
-    raw: np.ndarray, table: RawTable
-) -> tuple[np.ndarray, dict[int, int], dict[int, int]]:
-    ids = np.zeros(raw.shape, np.uint8)
-    counts: dict[int, int] = {}
-    for colour, class_id in table.ids.items():
-        here = raw == colour
-        if pixels := int(np.count_nonzero(here)):
-            ids[here] = class_id
-            counts[class_id] = counts.get(class_id, 0) + pixels
-    if sum(counts.values()) == raw.size:
-        return ids, counts, {}
-    values, pixels_of = np.unique(raw, return_counts=True)
-    found = zip(values.tolist(), pixels_of.tolist(), strict=True)
-    return ids, counts, _most_first({v: n for v, n in found if v not in table.ids})
-
-
-def _most_first(stray: dict[int, int]) -> dict[int, int]:
-    return dict(sorted(stray.items(), key=lambda item: (-item[1], item[0])))
+def _ids_of(values: np.ndarray, table: RawTable) -> np.ndarray:
+    """Class ids of raw values; 0 for those that are in no table."""
+    if table.bands == 1:
+        return np.maximum(table.lut[values], 0).astype(np.uint8)
+    found, which = np.unique(values, return_inverse=True)
+    return np.array([table.ids.get(int(value), 0) for value in found], np.uint8)[which]
