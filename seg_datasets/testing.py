@@ -20,7 +20,7 @@ from unittest import mock
 import numpy as np
 import tensorflow_datasets as tfds
 
-from seg_datasets.core import write
+from seg_datasets.core import records
 from seg_datasets.core.builder import SegmentationBuilder
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.mocking import mock_data
@@ -237,7 +237,7 @@ def _build_and_digest(
 def _digests(builder: SegmentationBuilder) -> dict[str, str]:
     """Record file → digest of its bytes."""
     files = [path for split in builder.info.splits.values() for path in split.filepaths]
-    return {path.name: write.digest(pathlib.Path(path))[0] for path in files}
+    return {path.name: records.digest(pathlib.Path(path))[0] for path in files}
 
 
 def _examples(builder: SegmentationBuilder) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -12,8 +12,8 @@ from seg_datasets.core import images, ledger, manifest, masks
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import content_digest, ids_digest, pixel_digest
 from seg_datasets.core.ledger import Entry, LedgerError
+from seg_datasets.core.records import digest
 from seg_datasets.core.survey import bar
-from seg_datasets.core.write import digest
 
 # A build finds the version in place and leaves it alone.
 _AGAIN = "delete the version's folder and build it again"

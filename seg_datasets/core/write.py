@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
-from seg_datasets.core import images, masks
+from seg_datasets.core import images, masks, records
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.looking import workers
@@ -100,17 +100,13 @@ def write_shard(
     progress: Callable[[int], object] | None = None,
 ) -> None:
     """Writes one shard under a temporary name, then moves it to its own and marks it done."""
-    from tensorflow_datasets.core import file_adapters  # TensorFlow: not for who only checks
-
-    adapter = file_adapters.ADAPTER_FOR_FORMAT[
-        file_adapters.FileFormat.from_value(job.recipe.file_format)
-    ]
     path = pathlib.Path(job.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        adapter.write_examples(temporary, _records(job, pool, progress))
-        sha256, size = digest(temporary)
+        sha256, size = records.write(
+            temporary, _records(job, pool, progress), file_format=job.recipe.file_format
+        )
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -160,17 +156,6 @@ def encoded(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) ->
     }
 
 
-def digest(path: pathlib.Path) -> tuple[str, int]:
-    """sha256 and size of a file, in constant memory."""
-    sha256 = hashlib.sha256()
-    size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            sha256.update(chunk)
-            size += len(chunk)
-    return sha256.hexdigest(), size
-
-
 def write_atomically(path: pathlib.Path, text: str) -> None:
     """Writes a text file so that a reader sees the old one or the new one, never a part."""
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
@@ -183,20 +168,20 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
 
 def _records(
     job: ShardJob, pool: futures.Executor | None, progress: Callable[[int], object] | None
-) -> Iterator[tuple[int, bytes]]:
+) -> Iterator[bytes]:
     """Records in order, made ahead by the pool."""
     folder = Folder(job.recipe.raw)
     if pool is None:
-        for index, facts in enumerate(job.samples):
-            yield index, record(facts, job.recipe, folder)
+        for facts in job.samples:
+            yield record(facts, job.recipe, folder)
         return
     ahead: collections.deque[futures.Future[bytes]] = collections.deque()
     waiting, most = iter(job.samples), _AHEAD * workers()
     try:
-        for index in range(len(job.samples)):
+        for _ in job.samples:
             for facts in itertools.islice(waiting, most - len(ahead)):
                 ahead.append(pool.submit(record, facts, job.recipe, folder))
-            yield index, ahead.popleft().result()
+            yield ahead.popleft().result()
             if progress:
                 progress(1)
     finally:
@@ -233,7 +218,7 @@ def _marked(job: ShardJob) -> ShardDone | None:
 def _finished(job: ShardJob) -> ShardDone | None:
     """The shard, where an earlier run has finished just this one; its bytes are read again."""
     shard = _marked(job)
-    return shard if shard and digest(pathlib.Path(job.path))[0] == shard.sha256 else None
+    return shard if shard and records.digest(pathlib.Path(job.path))[0] == shard.sha256 else None
 
 
 def _names(job: ShardJob) -> str:
