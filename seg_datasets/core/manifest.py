@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.plan import BuildPlan
@@ -17,6 +18,33 @@ from seg_datasets.core.survey import Survey
 from seg_datasets.core.write import write_atomically
 
 NAME = "manifest.jsonl"
+
+# A line that is longer is no row: ids and paths are file names.
+_LONGEST = 1 << 20
+
+
+class ManifestError(ValueError):
+    """A manifest is missing, damaged, or not that of the records beside it."""
+
+
+class Row(NamedTuple):
+    """One sample, as a manifest has it.
+
+    Attributes:
+      at: its place among the records of its shard.
+      image: first 16 bytes of the digest of the image file.
+      ids: first 16 bytes of the digest of the class ids.
+    """
+
+    id: str
+    split: str
+    shard: int
+    at: int
+    group: str
+    image: bytes
+    ids: bytes
+    height: int
+    width: int
 
 
 def save(plan: BuildPlan, folder: pathlib.Path) -> None:
@@ -34,6 +62,33 @@ def files(folder: pathlib.Path) -> dict[str, str] | None:
         return None
     found = {plain(row["image"]): row["image_sha256"] for row in rows}
     return found | {plain(row["mask"]): row["mask_sha256"] for row in rows}
+
+
+def read(folder: pathlib.Path) -> Iterator[Row]:
+    """Rows of a prepared version's manifest, one at a time, in record order.
+
+    Raises:
+      ManifestError: it cannot be read, or a line is no row.
+    """
+    path, number = folder / NAME, 0
+    places: Counter[tuple[str, int]] = Counter()
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(_LONGEST):
+                number += 1
+                row = _row(json.loads(line.decode("utf-8")), places)
+                places[row.split, row.shard] += 1
+                yield row
+    except OSError as error:
+        raise ManifestError(
+            f"{path} cannot be read ({error.strerror}); delete the version's folder and build it "
+            "again"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(
+            f"{path} is damaged in line {number} ({error}); delete the version's folder and build "
+            "it again"
+        ) from None
 
 
 def metadata(survey: Survey) -> dict[str, Any]:
@@ -80,6 +135,42 @@ def _rows(plan: BuildPlan) -> Iterator[dict[str, Any]]:
                     "width": one.image.width,
                     "pixels": {str(i): n for i, n in sorted(one.mask.counts.items())},
                 }
+
+
+def _row(fields: object, places: Counter[tuple[str, int]]) -> Row:
+    if not isinstance(fields, dict):
+        raise ValueError("not an object")
+
+    def text(name: str) -> str:
+        value = fields.get(name)
+        if not isinstance(value, str):
+            raise ValueError(f"{name!r} is no text")
+        value.encode()  # half of a surrogate pair could not even be printed
+        return value
+
+    def whole(name: str) -> int:
+        value = fields.get(name)
+        if type(value) is not int or not 0 <= value < 1 << 31:
+            raise ValueError(f"{name!r} is no whole number")
+        return value
+
+    def digest(name: str) -> bytes:
+        if not re.fullmatch("[0-9a-f]{64}", value := text(name)):
+            raise ValueError(f"{name!r} is no sha256")
+        return bytes.fromhex(value)[:16]
+
+    split, shard = text("split"), whole("shard")
+    return Row(
+        id=text("id"),
+        split=split,
+        shard=shard,
+        at=places[split, shard],
+        group=text("group"),
+        image=digest("image_sha256"),
+        ids=digest("ids_sha256"),
+        height=whole("height"),
+        width=whole("width"),
+    )
 
 
 def _spread(values: list[int]) -> list[int]:
