@@ -33,12 +33,14 @@ setuptools.setup(
     # and travel in the wheel as folders of the package.
     package_dir={"seg_datasets.checksums": "checksums", "seg_datasets.docs": "docs"},
     package_data={
+        "seg_datasets.core.report": ["*.css", "*.js"],
         "seg_datasets": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt", "py.typed"],
         "seg_datasets.checksums": ["*.json", "*.tsv", "*.md"],
         "seg_datasets.docs": ["*.md"],
     },
     install_requires=[
         "absl-py>=2.1",
+        "google-crc32c>=1.5",
         "keras>=3.10",
         "numpy>=1.26",
         "pillow>=11.1",
@@ -61,6 +63,7 @@ setuptools.setup(
             "mypy>=2.4",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
+            "selenium>=4.40",
             "setuptools>=77",
             "types-tqdm",
         ],

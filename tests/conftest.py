@@ -3,10 +3,12 @@
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 
+import browsing
 from seg_datasets.aerial import sample
 
 # The same examples on every machine, however slow it is.
@@ -45,3 +47,10 @@ def real_data() -> pathlib.Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"the real data is not at {folder}; {_REAL_DATA} says where it is")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browsing.Browser]:
+    """A headless Chromium."""
+    with browsing.opened(tmp_path_factory.mktemp("profile")) as one:
+        yield one

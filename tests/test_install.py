@@ -71,6 +71,8 @@ def test_wheel_holds_documents_and_ledger_of_every_dataset(site):
         assert pathlib.Path(ledger).is_relative_to(site)
     assert datasets["aerial"][-1]
     assert (site / "seg_datasets/docs/checks.md").is_file()
+    for name in ("style.css", "gallery.css", "gallery.js"):
+        assert (site / "seg_datasets/core/report" / name).is_file()
 
 
 def test_import_is_light():

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from seg_datasets.core.report.kit import text
+
 WIDTH, HEIGHT = 460, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 28
 
@@ -29,7 +31,7 @@ def lines(
         down = TOP + (1 - (min(max(y, low), high) - low) / span) * (HEIGHT - TOP - BOTTOM)
         return across, down
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">']
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(title)}">']
     for i in range(5):
         value = low + span * i / 4
         _, y = at(first, value)
@@ -45,11 +47,13 @@ def lines(
     for i, (name, ys) in enumerate(series.items()):
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in map(at, xs, ys))
         parts.append(
-            f'<polyline class="line{i}" points="{points}"><title>{name}</title></polyline>'
+            f'<polyline class="line{i}" points="{points}"><title>{text(name)}</title></polyline>'
         )
         if len(ys) == 1:  # a line of one point is invisible
             a, b = at(xs[0], ys[0])
             parts.append(f'<circle class="line{i}" cx="{a:.1f}" cy="{b:.1f}" r="3"/>')
     parts.append("</svg>")
-    legend = "".join(f'<span class="key line{i}">{name}</span>' for i, name in enumerate(series))
-    return f"<figure><figcaption>{title} {legend}</figcaption>{''.join(parts)}</figure>"
+    legend = "".join(
+        f'<span class="key line{i}">{text(name)}</span>' for i, name in enumerate(series)
+    )
+    return f"<figure><figcaption>{text(title)} {legend}</figcaption>{''.join(parts)}</figure>"

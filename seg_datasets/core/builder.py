@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from seg_datasets.core import checks, ledger, manifest, workspace, write
+from seg_datasets.core import checks, ledger, manifest, report, workspace, write
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import Sharding, SplitPlan
 from seg_datasets.core.sources import Folder, Source
 from seg_datasets.core.splits import SplitRule
-from seg_datasets.core.survey import Declaration, Survey, bar, survey
+from seg_datasets.core.survey import Survey, bar, declared, survey
 
 _CHECKSUMS = "SEG_DATASETS_CHECKSUMS"
 
@@ -38,6 +38,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
       IMAGE_DTYPE: np.uint8 or np.uint16.
       ACCEPT: code of a check → reason, for errors that are known and meant.
       LIMITS: thresholds of checks, where the defaults do not fit the data.
+      QUESTIONS: what nobody knows yet; while there is one, nothing is built.
     """
 
     CLASSES: ClassVar[ClassTable]
@@ -47,6 +48,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     IMAGE_DTYPE: ClassVar[type] = np.uint8
     ACCEPT: ClassVar[Mapping[str, str]] = {}
     LIMITS: ClassVar[checks.Limits] = checks.Limits()
+    QUESTIONS: ClassVar[Sequence[str]] = ()
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Lay the raw folder out as SOURCE in the dataset folder says, and give it with --manual_dir"
     )
@@ -220,17 +222,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         # The folder named after the dataset, where `manual_dir` holds those of several.
         named = manual_dir / self.name
         folder = Folder(named if named.is_dir() else manual_dir)
-        declaration = Declaration(
-            classes=self.CLASSES,
-            source=self.SOURCE,
-            splits=self.SPLITS,
-            channels=self.CHANNELS,
-            bits=np.dtype(self.IMAGE_DTYPE).itemsize * 8,
-            accept=self.ACCEPT,
-            limits=self.LIMITS,
-        )
         return survey(
-            declaration,
+            declared(self),
             folder,
             key=ledger.key(
                 version=str(self.version),
@@ -276,13 +269,15 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     def _move_in(
         self, survey: Survey, entry: ledger.Entry, shards: Mapping[str, list[write.ShardDone]]
     ) -> list[tfds.core.SplitInfo]:
-        """Shards, manifest and entry into the folder that TFDS then moves into place whole."""
+        """Shards, manifest, entry and page into the folder that TFDS moves into place whole."""
         for done in (shard for split in shards.values() for shard in split):
             _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
         manifest.save(survey.plan, pathlib.Path(self.data_dir))
         write.write_atomically(
             pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"
         )
+        home = getattr(self, "pkg_dir_path", None)
+        report.save_beside(self.data_dir, survey, entry, name=self.name, home=home)
         self.info.metadata.update(manifest.metadata(survey))
         return [
             tfds.core.SplitInfo(

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+import browsing
 import recipes.evaluate
 import recipes.unet
 from recipes.core import checkpoint, plan, planning, runs, training
@@ -81,6 +82,18 @@ def test_page_needs_nothing_from_outside(finished: pathlib.Path) -> None:
         assert outside not in page.replace("http://www.w3.org", "")
     for word in ("disc", "prefers-color-scheme: dark", "python -m recipes.evaluate", "polyline"):
         assert word in page
+
+
+def test_page_opens_in_light_and_dark_without_complaint(
+    finished: pathlib.Path, browser: browsing.Browser
+) -> None:
+    papers = set()
+    for scheme in ("light", "dark"):
+        browser.open(finished / "index.html", scheme=scheme)
+        papers.add(browser.ask("getComputedStyle(document.body).backgroundColor"))
+        assert browser.ask("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        assert browser.complaints() == []
+    assert len(papers) == 2
 
 
 def test_evaluate_gives_the_scores_of_the_run_again(
