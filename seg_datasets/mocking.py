@@ -239,11 +239,7 @@ def _keys(info: Any, image_key: str | None, mask_key: str | None) -> tuple[str, 
 
 def _split_names(builder: Any) -> Sequence[str]:
     """What a dataset of ours declares in SPLITS; else what most datasets have."""
-    rule = getattr(builder, "SPLITS", None)
-    for declared in ("shares", "folders", "lists"):
-        if names := list(getattr(rule, declared, ())):
-            return names
-    return SPLITS
+    return tuple(getattr(getattr(builder, "SPLITS", None), "names", ())) or SPLITS
 
 
 def _metadata(drawn: Mapping[str, Sequence[Mapping[str, Any]]], fakes: _Fakes) -> dict[str, Any]:

@@ -112,12 +112,14 @@ class ByNumber:
     """A rule that tears groups: a0 and b0 to test."""
 
     group = None
+    names = ("train", "test")
 
     def describe(self) -> str:
         return "ByNumber()"
 
-    def assign(self, samples: Any, folder: Any) -> Assignment:
-        return Assignment({s.id: "test" if s.id.endswith("0") else "train" for s in samples})
+    def assign(self, facts: Any, folder: Any) -> Assignment:
+        ids = [one.sample.id for one in facts]
+        return Assignment({name: "test" if name.endswith("0") else "train" for name in ids})
 
 
 class Leaky(Squares, skip_registration=True):

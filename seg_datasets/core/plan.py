@@ -105,7 +105,8 @@ def make(
     """
     by_split: dict[str, list[SampleFacts]] = {name: [] for name in splits}
     for one in facts:
-        by_split[split_of[one.sample.id]].append(one)
+        if one.sample.id in split_of:  # else the split rule left it out
+            by_split[split_of[one.sample.id]].append(one)
     planned = []
     for name, members in by_split.items():
         members.sort(key=lambda f: _order(name, f.sample.id))

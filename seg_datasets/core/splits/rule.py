@@ -1,0 +1,114 @@
+"""What a split rule is and gives, and the shares and pins that several rules share."""
+
+from __future__ import annotations
+
+import dataclasses
+import fractions
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from seg_datasets.core.classes import DeclarationError, few
+from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.sample import plain
+from seg_datasets.core.sources import Folder
+from seg_datasets.core.sources.image_mask_folders import GroupRule
+
+Shares = Mapping[str, fractions.Fraction]
+
+
+class SplitError(ValueError):
+    """The samples cannot be split as the rule says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignment:
+    """Which sample goes where.
+
+    Attributes:
+      split_of: id → split; a sample that is not in it is in no split.
+      wanted: split → share the rule asked for, empty where it asks for none.
+      listed_nowhere: names in split lists that no sample has.
+      files: raw files that decided it.
+      left_out: ids that the rule puts in no split, on purpose.
+    """
+
+    split_of: Mapping[str, str]
+    wanted: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    listed_nowhere: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+class SplitRule(Protocol):
+    """What stands in SPLITS of a dataset folder."""
+
+    @property
+    def group(self) -> GroupRule | None:
+        """How samples are grouped, or None where the source says so."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits, in the order they are declared in."""
+
+    def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
+        """Assigns every sample to a split, or raises SplitError."""
+
+    def describe(self) -> str:
+        """The rule in one line, for metadata and the ledger."""
+
+
+def parse_shares(rule: str, shares: Mapping[str, float]) -> dict[str, fractions.Fraction]:
+    """Split → share, exactly as it is written."""
+    if not shares or not all(0 < share < float("inf") for share in shares.values()):
+        raise DeclarationError(f"{rule} needs shares above 0: train=80, validation=10, test=10")
+    return {name: fractions.Fraction(str(share)) for name, share in shares.items()}
+
+
+def parse_pin(
+    rule: str, pin: Mapping[str, Sequence[str]] | None, splits: Iterable[str]
+) -> dict[str, str]:
+    """Group → the split it is pinned to."""
+    if lone := [split for split, groups in (pin or {}).items() if isinstance(groups, str)]:
+        raise DeclarationError(f"pin: write a list of groups for {few(lone)}")
+    if twice := _repeated(plain(g) for groups in (pin or {}).values() for g in groups):
+        raise DeclarationError(f"pin names the group {few(twice)} more than once")
+    pinned = {plain(g): split for split, groups in (pin or {}).items() for g in groups}
+    if strange := sorted(set(pinned.values()) - set(splits)):
+        raise DeclarationError(f"pin names {few(strange)}, which {rule} has no share for")
+    return pinned
+
+
+def refuse_unknown_pins(pin: Mapping[str, str], groups: Iterable[str]) -> None:
+    """Raises SplitError where a pinned group is not there."""
+    if missing := sorted(pin.keys() - set(groups)):
+        raise SplitError(f"pin names the group {few(missing)}, which no sample has")
+
+
+def whole_parts(shares: Shares) -> dict[str, int]:
+    """The shares as whole numbers in the same proportion."""
+    whole = math.lcm(*(share.denominator for share in shares.values()))
+    parts = {name: int(share * whole) for name, share in shares.items()}
+    least = math.gcd(*parts.values())
+    return {name: part // least for name, part in parts.items()}
+
+
+def wanted(shares: Shares) -> dict[str, float]:
+    """Split → share of 1."""
+    total = sum(shares.values())
+    return {name: float(share / total) for name, share in shares.items()}
+
+
+def written(shares: Shares) -> str:
+    """Shares as they stand in a description."""
+    return ", ".join(f"{name}={float(share):g}" for name, share in shares.items())
+
+
+def written_pin(pin: Mapping[str, str]) -> str:
+    """Pins as they stand in a description, with a comma before them."""
+    return f", pin={dict(sorted(pin.items()))}" if pin else ""
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, times in Counter(names).items() if times > 1)
