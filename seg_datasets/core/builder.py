@@ -167,6 +167,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         survey = self._survey(
             pathlib.Path(dl_manager.manual_dir), download_config, file_format=file_format
         )
+        if survey.examined.groups:
+            logging.warning("%s", survey.examined.groups)
         if survey.examined.findings:
             logging.warning("%s", checks.describe(survey.examined.findings))
         if download_config.register_checksums:

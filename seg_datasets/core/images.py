@@ -9,6 +9,8 @@ import zlib
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
+from seg_datasets.core.geo import Geo, geo_of
+
 # What Pillow may try on a stranger's file. Others (EPS runs Ghostscript) are never looked at.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 
@@ -83,6 +85,7 @@ class Opened:
       lossy: whether its compression changes values: JPEG, also inside a TIFF, and lossy WebP.
       white_is_zero: whether it is a TIFF whose numbers run against its brightness; the pixels here
         are brightness.
+      geo: what the tags of a GeoTIFF say; nothing where the picture was turned.
     """
 
     image: Image.Image
@@ -93,6 +96,7 @@ class Opened:
     size: tuple[int, int]
     lossy: bool
     white_is_zero: bool
+    geo: Geo
 
 
 def open_image(data: bytes, *, small: bool = False) -> Opened:
@@ -123,6 +127,8 @@ def open_image(data: bytes, *, small: bool = False) -> Opened:
         orientation = _orientation(image) if kind != "PNG" else 1
         lossy = _lossy(data, image, kind)
         white_is_zero = kind == "TIFF" and _white_is_zero(image)
+        tags = image.tag_v2 if kind == "TIFF" and orientation == 1 else {}  # type: ignore[attr-defined]
+        where = geo_of(tags)
         if small and kind == "JPEG" and orientation not in _TURNS:
             image.draft("L", (SMALL, SMALL))
         image.load()
@@ -149,7 +155,7 @@ def open_image(data: bytes, *, small: bool = False) -> Opened:
         image, mode = Image.fromarray(np.asarray(image).astype(np.uint16)), "I;16"
     if depth == 16 and f"{mode};16" in DEEP_COLOUR:
         mode = f"{mode};16"
-    return Opened(image, kind, mode, depth, orientation, size, lossy, white_is_zero)
+    return Opened(image, kind, mode, depth, orientation, size, lossy, white_is_zero, where)
 
 
 def turn(image: Image.Image, orientation: int) -> Image.Image:
@@ -188,6 +194,14 @@ def storable(image: Image.Image) -> Image.Image:
     if image.mode != "P":
         return image
     return image.convert("RGBA" if "transparency" in image.info else "RGB")
+
+
+def alpha_kind(alpha: np.ndarray) -> str:
+    """ "cut" where pixels are seen or not, "soft" where some are seen in part, "" all seen."""
+    low = int(alpha.min())
+    if low == 255:
+        return ""
+    return "soft" if low > 0 or ((alpha > 0) & (alpha < 255)).any() else "cut"
 
 
 def encode_png(image: Image.Image | np.ndarray) -> bytes:

@@ -13,7 +13,7 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from seg_datasets.core import images, masks
+from seg_datasets.core import images, masks, pairs
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import (
@@ -27,9 +27,10 @@ from seg_datasets.core.facts import (
 from seg_datasets.core.images import ImageError
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
+from seg_datasets.core.specks import specks
 
 # Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 6
+LOOK = 9
 
 # So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
 _STRAY_KEPT = 16
@@ -121,20 +122,14 @@ def look_at(
     sample: Sample, *, folder: Folder, table: RawTable, masks_follow_exif: bool | None = None
 ) -> SampleFacts:
     """One look at one sample."""
-    image, grey = _look_at_image(folder, sample.image)
+    image, picture = _look_at_image(folder, sample.image)
     drawn_on = image.orientation if masks_follow_exif is False else 1
     mask, ids = _look_at_mask(folder, sample.mask, table, drawn_on)
-    return SampleFacts(sample, image, mask, _look_at_both(grey, ids))
+    return SampleFacts(sample, image, mask, pairs.look(picture, ids))
 
 
-def _look_at_both(grey: np.ndarray | None, ids: np.ndarray | None) -> PairFacts:
-    if grey is None or ids is None:
-        return PairFacts()
-    return PairFacts()
-
-
-def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, np.ndarray | None]:
-    """What one look at the image tells, and the picture, grey and small, where there is one."""
+def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, pairs.Picture | None]:
+    """What one look at the image tells, and what its mask is held against."""
     try:
         data = folder.read(name)
     except (OSError, ValueError) as error:
@@ -160,10 +155,12 @@ def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, np.ndarray | 
             opaque=_opaque(opened.image, extremes),
             constant=_flat(extremes),
             thumb=thumbnail(grey),
+            geo=opened.geo.transform,
+            crs=opened.geo.crs,
         )
+        return facts, pairs.picture(grey, opened)
     except ImageError as error:
         return ImageFacts(sha256, len(data), problem=str(error)), None
-    return facts, grey
 
 
 def _look_at_mask(
@@ -178,7 +175,8 @@ def _look_at_mask(
     try:
         mask = masks.read(data, table, drawn_on=drawn_on)
     except masks.MisfitError as error:
-        return MaskFacts(sha256, len(data), misfit=str(error)), None
+        mode, alpha = masks.kind(data)
+        return MaskFacts(sha256, len(data), mode=mode, alpha=alpha, misfit=str(error)), None
     except ImageError as error:
         return MaskFacts(sha256, len(data), problem=str(error)), None
     stray, rims = _apart(mask)
@@ -202,6 +200,9 @@ def _look_at_mask(
         blended=blended,
         palette=mask.palette,
         greatest=int(mask.raw.max()),
+        specks=specks(mask.ids, mask.runs.last),
+        geo=mask.geo.transform,
+        crs=mask.geo.crs,
     )
     return facts, mask.ids
 

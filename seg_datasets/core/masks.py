@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from seg_datasets.core.classes import VOID_ID, RawTable
+from seg_datasets.core.geo import Geo
 from seg_datasets.core.images import (
     DEEP_COLOUR,
     ImageError,
     Opened,
+    alpha_kind,
     encode_png,
     is_plain_grey_png,
     open_image,
@@ -45,6 +47,7 @@ class Mask:
       as_stored: whether the file's own bytes hold just these ids, for every decoder.
       mode: Pillow's mode, with the true depth where Pillow spreads few bits over 0..255 ("L;4").
       palette: number → colour 0xRRGGBB of the numbers that occur, where a palette's are read.
+      geo: what the tags of a GeoTIFF say.
     """
 
     raw: np.ndarray
@@ -58,6 +61,7 @@ class Mask:
     mode: str
     orientation: int
     palette: Mapping[int, int]
+    geo: Geo
 
 
 def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
@@ -101,7 +105,20 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
         mode=f"L;{opened.depth}" if few_bits else opened.mode,
         orientation=opened.orientation,
         palette=_palette(image) if image.mode == "P" and table.bands == 1 else {},
+        geo=opened.geo,
     )
+
+
+def kind(data: bytes) -> tuple[str, str]:
+    """Mode and transparency of a mask file, "cut" or "soft" or "", whatever the table is.
+
+    Raises:
+      ImageError: the file cannot be decoded.
+    """
+    image = open_image(data).image
+    if image.mode not in ("LA", "RGBA"):
+        return image.mode, ""
+    return image.mode, alpha_kind(np.asarray(image)[..., -1])
 
 
 def between_neighbours(raw: np.ndarray) -> np.ndarray:

@@ -6,15 +6,17 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, ledger, looking, plan, write
+from seg_datasets.core import checks, grouping, ledger, looking, plan, write
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sources import Folder, Scan, Source
-from seg_datasets.core.sources.image_mask_folders import group_files, with_groups
+from seg_datasets.core.sources.image_mask_folders import AUTO, group_files, with_groups
 from seg_datasets.core.splits import Assignment, SplitError, SplitRule
 
 # Pillow modes that a record can hold without loss, by channels and bits. Palettes and 1-bit
@@ -40,6 +42,7 @@ class Declaration:
     bits: int = 8
     accept: Mapping[str, str] = dataclasses.field(default_factory=dict)
     limits: checks.Limits = dataclasses.field(default_factory=checks.Limits)
+    questions: Sequence[str] = ()
 
     @property
     def modes(self) -> frozenset[str]:
@@ -54,13 +57,18 @@ class Declaration:
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-    """A raw folder, looked at, split and checked, whatever was found."""
+    """A raw folder, looked at, split and checked, whatever was found.
+
+    Attributes:
+      groups: what `group="auto"` found, for a person to judge; "" where groups are stated.
+    """
 
     declaration: Declaration
     folder: Folder
     subject: checks.Subject
     assignment: Assignment
     findings: Sequence[checks.Finding]
+    groups: str = ""
 
     @property
     def errors(self) -> int:
@@ -82,6 +90,24 @@ class Survey:
     recipe: write.Recipe
 
 
+class OpenQuestionsError(Exception):
+    """A dataset folder asks something that nobody has answered; nothing was written."""
+
+
+def declared(builder: Any) -> Declaration:
+    """What a builder, or its class, declares."""
+    return Declaration(
+        classes=builder.CLASSES,
+        source=builder.SOURCE,
+        splits=builder.SPLITS,
+        channels=builder.CHANNELS,
+        bits=np.dtype(builder.IMAGE_DTYPE).itemsize * 8,
+        accept=builder.ACCEPT,
+        limits=builder.LIMITS,
+        questions=builder.QUESTIONS,
+    )
+
+
 def examine(declaration: Declaration, folder: Folder) -> Examined:
     """Looks at a raw folder and runs every check; raises for no finding."""
     scan = _grouped(declaration.source.scan(folder), declaration, folder)
@@ -95,6 +121,7 @@ def examine(declaration: Declaration, folder: Folder) -> Examined:
             cache=FactsCache(folder.root),
             progress=progress,
         )
+    scan, seen, groups = _regrouped(scan, seen, declaration)
     assignment, problem = _assign(seen, declaration.splits, folder)
     subject = checks.Subject(
         scan=scan,
@@ -107,10 +134,11 @@ def examine(declaration: Declaration, folder: Folder) -> Examined:
         wanted=assignment.wanted,
         split_problem=problem,
         listed_nowhere=assignment.listed_nowhere,
+        left_out=assignment.left_out,
         limits=declaration.limits,
     )
     findings = checks.run(subject, accept=declaration.accept)
-    return Examined(declaration, folder, subject, assignment, findings)
+    return Examined(declaration, folder, subject, assignment, findings, groups)
 
 
 def survey(
@@ -133,8 +161,15 @@ def survey(
       max_examples_per_split: plan for the first so many only.
 
     Raises:
+      OpenQuestionsError: the declaration has questions that nobody has answered.
       RefusedError: there are errors; carries all findings.
     """
+    if declaration.questions:
+        raise OpenQuestionsError(
+            f"{len(declaration.questions)} to answer before anything is built:\n"
+            + "".join(f"  {question}\n" for question in declaration.questions)
+            + "Answer where it is marked in the dataset folder, then delete it from QUESTIONS."
+        )
     examined = examine(declaration, folder)
     if examined.errors:
         raise checks.RefusedError(examined.findings, folder.root)
@@ -143,7 +178,7 @@ def survey(
     build_plan = plan.make(
         seen,
         split_of,
-        splits=list(dict.fromkeys(split_of[s.id] for s in scan.samples)),
+        splits=list(dict.fromkeys(split_of[s.id] for s in scan.samples if s.id in split_of)),
         sharding=sharding,
         max_examples_per_split=max_examples_per_split,
     )
@@ -188,6 +223,25 @@ def _grouped(scan: Scan, declaration: Declaration, folder: Folder) -> Scan:
         samples=tuple(samples),
         ungrouped=tuple(ungrouped),
         others=(*scan.others, *group_files(rule)),
+    )
+
+
+def _regrouped(
+    scan: Scan, seen: list[SampleFacts], declaration: Declaration
+) -> tuple[Scan, list[SampleFacts], str]:
+    """With the groups that `group="auto"` finds, and what to say of them."""
+    stated = (declaration.splits.group, getattr(declaration.source, "group", None))
+    if AUTO not in stated:
+        return scan, seen, ""
+    proposal = grouping.propose(seen, most=declaration.limits.near_duplicate)
+    samples = {
+        sample.id: dataclasses.replace(sample, group=proposal.group_of[sample.id])
+        for sample in scan.samples
+    }
+    return (
+        dataclasses.replace(scan, samples=tuple(samples.values())),
+        [dataclasses.replace(one, sample=samples[one.sample.id]) for one in seen],
+        proposal.describe(),
     )
 
 

@@ -5,6 +5,7 @@ import io
 import pathlib
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,14 @@ class Raw:
         return Image.fromarray(self.rng.integers(0, 256, (height, width, 3), np.uint8))
 
     def labels(self, width: int = 32, height: int = 24) -> np.ndarray:
-        """Ids with an area of each class."""
+        """Ids with an area of each class; no two masks are alike."""
         ids = np.zeros((height, width), np.uint8)
         top, left = self.rng.integers(1, 6, 2)
-        ids[top : top + 8, left : left + 9] = 1
-        ids[14 : 14 + top, left : left + 12] = 2
+        high, wide = self.rng.integers(6, 9, 2)
+        ids[top : top + high, left : left + wide] = 1
+        top, high = self.rng.integers(14, 18), self.rng.integers(2, 7)
+        left, wide = self.rng.integers(0, 11), self.rng.integers(6, 13)
+        ids[top : top + high, left : left + wide] = 2
         return ids
 
     def put(
@@ -145,6 +149,14 @@ def png(depth: int, kind: int, shape: tuple[int, ...], rows: bytes, extra: bytes
 def unseen(sample: Sample) -> SampleFacts:
     """Facts of a sample that nobody has looked at, for what goes by names alone."""
     return SampleFacts(sample, ImageFacts("", 0), MaskFacts("", 0))
+
+
+def seen(
+    name: str, *, group: str = "", counts: Mapping[int, int] | None = None, **image: Any
+) -> SampleFacts:
+    """Facts of a sample as if its mask had these pixels of each class."""
+    sample = Sample(name, f"{name}.png", f"{name}_mask.png", group or name)
+    return SampleFacts(sample, ImageFacts("", 0, **image), MaskFacts("", 0, counts=counts or {}))
 
 
 def findings(root: pathlib.Path, **declared: Any) -> list[checks.Finding]:

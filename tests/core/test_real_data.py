@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kit
+from seg_datasets.core.checks import Severity
 from seg_datasets.core.classes import VOID_ID, ClassTable, Threshold
 from seg_datasets.core.looking import collect, look_at
 from seg_datasets.core.sources import Folder, ImageMaskFolders
@@ -46,14 +47,14 @@ def test_labelme_masks_are_what_labelme_drew(real_data: pathlib.Path) -> None:
         assert {**facts.mask.counts} == {i: n for i, n in expected.items() if n}
 
 
-def test_camvid_is_silent(real_data: pathlib.Path) -> None:
+def test_camvid_tears_sequences_apart_by_their_names_alone(real_data: pathlib.Path) -> None:
     found = kit.findings(
         real_data / "camvid_24",
         classes=CAMVID,
         source=ImageMaskFolders("{split}", "{split}annot", values=CAMVID_VALUES),
         splits=FromFolders(train="train", val="val", test="test"),
     )
-    assert found == []
+    assert kit.said(found) == [("SD412", "series '0001TP_#'"), ("SD412", "series '0016E5_#'")]
 
 
 def test_camvid_tears_sequences_apart(real_data: pathlib.Path) -> None:
@@ -75,8 +76,20 @@ def test_steel_surfaces_hold_the_same_pictures_with_other_masks(real_data: pathl
         source=ImageMaskFolders("images", "annotations"),
         splits=FromFolders(train="training", test="test"),
     )
-    assert [f.code for f in found] == ["SD402"] * 4
-    assert Counter(f.where.split("/")[1] for f in found) == {"training": 3, "test": 1}
+    twins = [f for f in found if f.code == "SD402"]
+    assert Counter(f.where.split("/")[1] for f in twins) == {"training": 3, "test": 1}
+
+
+def test_steel_surfaces_are_tested_on_turned_training_pictures(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "neu_seg",
+        classes=ClassTable("background", "inclusion", "patches", "scratches"),
+        source=ImageMaskFolders("images", "annotations"),
+        splits=FromFolders(train="training", test="test"),
+    )
+    counts = Counter(f.code for f in found)
+    assert counts["SD410"] > 700  # clusters; the masks of each were turned with it
+    assert not {"SD411", "SD412"} & counts.keys()
 
 
 def test_cityscapes_ids_and_train_ids_are_found_by_their_names(real_data: pathlib.Path) -> None:
@@ -138,8 +151,20 @@ def test_mammograms_with_stray_colours_are_refused(real_data: pathlib.Path, valu
         source=ImageMaskFolders(values=values),
         splits=Grouped(all=1),
     )
-    assert {f.code for f in found} <= {"SD201", "SD202", "SD205"}
-    assert len({f.where for f in found}) == (4 if isinstance(values, Threshold) else 24)
+    errors = [f for f in found if f.severity is Severity.ERROR]
+    assert {f.code for f in errors} <= {"SD201", "SD202", "SD205"}
+    assert len({f.where for f in errors}) == (4 if isinstance(values, Threshold) else 24)
+
+
+def test_mammogram_whose_mask_was_warped_another_way_is_found(real_data: pathlib.Path) -> None:
+    found = kit.findings(
+        real_data / "mammograms",
+        classes=ClassTable("background", "mass"),
+        source=ImageMaskFolders(values=Threshold(at=128, below="background", above="mass")),
+        splits=Grouped(all=1),
+    )
+    shifted = [f.where for f in found if f.code == "SD311"]
+    assert shifted == ["masks/distorted_0.02_rsigma0.5_sigma40_5.png"]
 
 
 def test_png_masks_named_jpg_are_read_by_their_bytes(real_data: pathlib.Path) -> None:

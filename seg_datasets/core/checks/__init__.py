@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seg_datasets.core.checks import content, files, geometry, leakage, values
+from seg_datasets.core.checks import (
+    annotation,
+    content,
+    files,
+    geometry,
+    leakage,
+    misread,
+    values,
+)
 from seg_datasets.core.checks.finding import Finding, RefusedError, Severity, describe
 from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.checks.subject import Check, Subject
@@ -30,8 +38,10 @@ CHECKS: tuple[Check, ...] = (
     *files.CHECKS,
     *geometry.CHECKS,
     *values.CHECKS,
+    *misread.CHECKS,
     *content.CHECKS,
     *leakage.CHECKS,
+    *annotation.CHECKS,
 )
 
 

@@ -60,7 +60,7 @@ def _foreign(subject: Subject) -> Iterator[Row]:
 
 def _outside(subject: Subject) -> Iterator[Row]:
     fix = "put the file itself into the raw folder"
-    yield from ((path, "is a link that leaves the folder", fix) for path in subject.scan.outside)
+    yield from ((path, "leads out of the raw folder", fix) for path in subject.scan.outside)
 
 
 def _undecodable(subject: Subject) -> Iterator[Row]:
@@ -88,6 +88,11 @@ def _listed_nowhere(subject: Subject) -> Iterator[Row]:
     )
 
 
+def _empty(subject: Subject) -> Iterator[Row]:
+    fix = "copy its files anew, or remove the folder"
+    yield from ((path, "is a folder without a file", fix) for path in subject.scan.empty)
+
+
 CHECKS = (
     Check("SD001", "image-without-mask", Severity.ERROR, _image_without_mask),
     Check("SD002", "mask-without-image", Severity.ERROR, _mask_without_image),
@@ -99,4 +104,5 @@ CHECKS = (
     Check("SD008", "nothing-found", Severity.ERROR, _nothing, final=True),
     Check("SD009", "listed-but-missing", Severity.ERROR, _listed_nowhere),
     Check("SD010", "name-not-utf-8", Severity.ERROR, _undecodable),
+    Check("SD011", "folder-empty", Severity.WARNING, _empty),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from seg_datasets.core.checks import neighbours
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject, readable
 from seg_datasets.core.classes import few
@@ -99,6 +100,16 @@ def _shares_off(subject: Subject) -> Iterator[Row]:
             )
 
 
+def _left_out(subject: Subject) -> Iterator[Row]:
+    if count := len(subject.left_out):
+        yield (
+            "SPLITS",
+            f"leaves out {count} of {len(subject.facts)} samples, which lie too near to one of "
+            f"another split: {few(subject.left_out)}",
+            "larger blocks or a smaller gap leave out fewer",
+        )
+
+
 def _twins(subject: Subject) -> list[list[SampleFacts]]:
     by_key: dict[str, list[SampleFacts]] = defaultdict(list)
     for facts in readable(subject):
@@ -125,4 +136,6 @@ CHECKS = (
     Check("SD406", "splits-impossible", Severity.ERROR, _split_problem, final=True),
     Check("SD407", "split-share-off", Severity.WARNING, _shares_off),
     Check("SD408", "group-spelt-twice", Severity.ERROR, _group_spelt_twice),
+    *neighbours.CHECKS,
+    Check("SD420", "samples-left-out", Severity.WARNING, _left_out),
 )

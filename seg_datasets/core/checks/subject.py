@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from seg_datasets.core import lookalikes, series
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.classes import ClassTable, RawTable
@@ -23,6 +25,7 @@ class Subject:
       wanted: split → share that the rule asked for, where it asked.
       split_problem: why they could not, or "".
       listed_nowhere: names in split lists that no sample has.
+      left_out: ids that the split rule puts in no split, on purpose.
       limits: thresholds.
     """
 
@@ -36,7 +39,21 @@ class Subject:
     wanted: Mapping[str, float] = dataclasses.field(default_factory=dict)
     split_problem: str = ""
     listed_nowhere: Sequence[str] = ()
+    left_out: Sequence[str] = ()
     limits: Limits = dataclasses.field(default_factory=Limits)
+
+    @functools.cached_property
+    def lookalikes(self) -> list[list[SampleFacts]]:
+        """Clusters of pictures that show nearly the same, of readable samples."""
+        facts = [*readable(self)]
+        thumbs = lookalikes.pixels([one.image.thumb for one in facts])
+        rows = lookalikes.clusters(thumbs, most=self.limits.near_duplicate)
+        return [[facts[row] for row in cluster] for cluster in rows]
+
+    @functools.cached_property
+    def numbering(self) -> series.Numbering:
+        """What the numbers in the names are worth, for series whose rows are those of `facts`."""
+        return series.numbering(self.facts)
 
 
 # What a check yields: where, what, and what to do.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seg_datasets.core.checks.finding import Severity
-from seg_datasets.core.checks.subject import Check, Row, Subject, totals_of
+from seg_datasets.core.checks.misread import misread
+from seg_datasets.core.checks.subject import Check, Row, Subject, readable, totals_of
 from seg_datasets.core.classes import VOID_ID, few
 from seg_datasets.core.facts import SampleFacts
 
@@ -21,8 +22,11 @@ _EIGHT_BITS = ("L", "LA", "RGB", "RGBA")
 
 
 def _unknown_values(subject: Subject) -> Iterator[Row]:
+    told = misread(subject)
     for facts in subject.facts:
         mask = facts.mask
+        if facts.sample.id in told:
+            continue
         if mask.stray and not _lossy(facts, subject) and not _zero_255(facts, subject):
             pixels = [f"{subject.table.label(v)} ({n} px)" for v, n in mask.stray.items()]
             more = mask.stray_values - len(mask.stray)
@@ -38,9 +42,10 @@ def _unknown_values(subject: Subject) -> Iterator[Row]:
 
 
 def _interpolated(subject: Subject) -> Iterator[Row]:
+    told = misread(subject)
     for facts in subject.facts:
         mask = facts.mask
-        if mask.rim_values and not _lossy(facts, subject):
+        if facts.sample.id not in told and mask.rim_values and not _lossy(facts, subject):
             yield (
                 facts.sample.mask,
                 f"{mask.rim_pixels} pixels hold {mask.rim_values} unknown values that stand at "
@@ -52,8 +57,9 @@ def _interpolated(subject: Subject) -> Iterator[Row]:
 
 
 def _lossy_mask(subject: Subject) -> Iterator[Row]:
+    told = misread(subject)
     for facts in subject.facts:
-        if _lossy(facts, subject):
+        if facts.sample.id not in told and _lossy(facts, subject):
             n = facts.mask.stray_values + facts.mask.rim_values
             done = f"has smeared {n} unknown values into it" if n else "may have changed its ids"
             yield (
@@ -122,9 +128,9 @@ def depths_disagree(subject: Subject) -> Iterator[Row]:
     A tool that makes PNGs small writes 0 and 255 in one bit, where they read as 0 and 1.
     """
     ids = subject.table.ids
-    if subject.table.bands > 1 or not any(f.mask.mode in _EIGHT_BITS for f in subject.facts):
+    if subject.table.bands > 1 or not any(f.mask.mode in _EIGHT_BITS for f in readable(subject)):
         return
-    for facts in subject.facts:
+    for facts in readable(subject):
         if bits := _FEW_BITS.get(facts.mask.mode):
             spread = 255 // (2**bits - 1)
             torn = [
@@ -193,8 +199,9 @@ def _zero_255(facts: SampleFacts, subject: Subject) -> bool:
 
 def _mask_misfit(subject: Subject) -> Iterator[Row]:
     fix = "state in the source's `values` how these masks write their classes, or convert them"
+    told = misread(subject)
     for facts in subject.facts:
-        if facts.mask.misfit:
+        if facts.mask.misfit and facts.sample.id not in told:
             yield facts.sample.mask, facts.mask.misfit, fix
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from seg_datasets.core.classes import Values
+from seg_datasets.core.remarks import Remark
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources.folder import Folder
 
@@ -27,6 +28,8 @@ class Scan:
       undecodable: files whose names are not UTF-8, escaped.
       outside: links that lead out of the raw folder.
       ungrouped: ids for which the group rule gives no group.
+      empty: folders of images or masks without a file.
+      remarks: faults of annotations.
       others: further files that decide what the dataset is (a CSV of groups).
     """
 
@@ -38,6 +41,8 @@ class Scan:
     undecodable: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     ungrouped: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     others: tuple[str, ...] = ()
 
 

@@ -67,6 +67,23 @@ class Folder:
                         files.append(path)  # a broken link too: who reads it says so
         return sorted(files, key=by_name), sorted(outside, key=by_name)
 
+    def empty(self) -> list[str]:
+        """Folders below the root that hold no file, not even further below, sorted; of several in
+        one another the topmost."""
+        holding: set[str] = set()
+        folders: list[str] = []
+        for above, below, files in os.walk(self.root):
+            below[:] = [name for name in below if not name.startswith(".")]
+            path = pathlib.Path(above).relative_to(self.root)
+            folders.append(path.as_posix())
+            linked = any((pathlib.Path(above) / name).is_symlink() for name in below)
+            if linked or any(
+                not name.startswith(".") and name.lower() not in _DROPPINGS for name in files
+            ):
+                holding.update(p.as_posix() for p in (path, *path.parents))
+        bare = {path for path in folders if path not in holding and path != "."}
+        return sorted((p for p in bare if p.rpartition("/")[0] not in bare), key=by_name)
+
     def path(self, name: str) -> pathlib.Path:
         """The absolute path of a file below the root.
 

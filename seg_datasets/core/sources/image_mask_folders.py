@@ -61,6 +61,9 @@ class CsvGroups:
 
 GroupRule = str | CsvGroups
 
+# The group rule that leaves it to names, look-alikes and places; see `grouping`.
+AUTO = "auto"
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageMaskFolders:
@@ -75,10 +78,12 @@ class ImageMaskFolders:
         stands for one folder name: `{split}/images` finds `train/images`, `test/images`.
       masks: folder of the masks, the same way; `{split}annot` finds CamVid's `trainannot`.
       image_name: the image's file name without extension; `{stem}` is what image and mask share.
+        Where only the extension tells images and masks apart, with it: `{stem}.jpg`.
       mask_name: the mask's: `{stem}`, `{stem}_mask`, `{stem}_gt`.
       values: raw mask value → class name or "void", a `Threshold`, or None for masks that hold ids.
       group: regular expression searched in the id, its group named `group` (or the first, or the
-        whole match) is the sample's group; or `CsvGroups`. Without a rule each sample stands alone.
+        whole match) is the sample's group; or `CsvGroups`; or "auto", for groups that are found
+        from names, look-alikes and places, and shown. Without a rule each sample stands alone.
       ignore: patterns of files to leave out, such as `*_instanceIds.png`.
       masks_follow_exif: see `Source`.
     """
@@ -138,6 +143,7 @@ class ImageMaskFolders:
             ),
             outside=tuple(path for path in outside if not self._ignored(plain(path))),
             ungrouped=tuple(ungrouped),
+            empty=tuple(self._among(folder.empty())),
             others=group_files(self.group),
         )
 
@@ -168,6 +174,16 @@ class ImageMaskFolders:
                     foreign.append(path)
         return images, masks, foreign
 
+    def _among(self, folders: Iterable[str]) -> list[str]:
+        """Those of the folders that are for images or masks."""
+        regexes = [_regex(f, None) for f in (self.images, self.masks)]
+        named = [path for path in folders if not self.ignores(path)]
+        return [path for path in named if any(r.match(plain(path) + "/") for r in regexes)]
+
+    def ignores(self, path: str) -> bool:
+        """Whether a file is one of those to leave out."""
+        return self._ignored(plain(path))
+
     def _ignored(self, name: str) -> bool:
         names = {same(name), same(name.rpartition("/")[2])}
         return any(fnmatch.fnmatchcase(n, same(pattern)) for pattern in self.ignore for n in names)
@@ -180,7 +196,7 @@ def with_groups(
     samples: Sequence[Sample], rule: GroupRule | None, folder: Folder
 ) -> tuple[list[Sample], list[str]]:
     """Samples with their groups, and the ids for which the rule gives none."""
-    if rule is None:
+    if rule is None or rule == AUTO:  # found once the pictures have been looked at
         return [dataclasses.replace(s, group=s.group or s.id) for s in samples], []
     if isinstance(rule, CsvGroups):
         table = rule.read(folder)
@@ -235,5 +251,7 @@ def _regex(folder: str, name: str | None) -> re.Pattern[str]:
         pattern = "(?P<split>)" + pattern
     if name is not None:
         stem = re.escape(plain(name)).replace(r"\{stem\}", "(?P<stem>[^/]+)")
-        pattern += rf"(?P<sub>(?:[^/]+/)*){stem}\.(?:{'|'.join(EXTENSIONS)})"
+        has_one = name.rpartition(".")[2].lower() in EXTENSIONS and "." in name
+        extension = "" if has_one else rf"\.(?:{'|'.join(EXTENSIONS)})"
+        pattern += rf"(?P<sub>(?:[^/]+/)*){stem}{extension}"
     return re.compile(pattern, re.IGNORECASE)

@@ -1,0 +1,109 @@
+"""Checks of annotations: what a source of shapes and labels remarked on while it read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from seg_datasets.core.checks.finding import Severity
+from seg_datasets.core.checks.subject import Check, Row, Subject
+from seg_datasets.core.remarks import Fault
+
+_LABEL_FIX = "correct the label, or lead it to a class or to void in the source's `values`"
+
+
+def _said(fault: Fault, message: str, fix: str) -> Callable[[Subject], Iterator[Row]]:
+    """The rows of one kind of remark; `{}` in the message is what is particular to it."""
+
+    def rows(subject: Subject) -> Iterator[Row]:
+        for remark in subject.scan.remarks:
+            if remark.fault is fault:
+                yield remark.where, message.format(remark.what), fix
+
+    return rows
+
+
+def _check(code: str, fault: Fault, severity: Severity, message: str, fix: str) -> Check:
+    final = fault in (Fault.LABEL_UNKNOWN, Fault.LABEL_EMPTY)
+    return Check(code, fault.value, severity, _said(fault, message, fix), final)
+
+
+CHECKS = (
+    _check(
+        "SD501",
+        Fault.LABEL_UNKNOWN,
+        Severity.ERROR,
+        "has the label {}, which leads to no class",
+        _LABEL_FIX,
+    ),
+    _check("SD502", Fault.LABEL_EMPTY, Severity.ERROR, "has no label", _LABEL_FIX),
+    _check(
+        "SD503",
+        Fault.LABEL_PADDED,
+        Severity.ERROR,
+        "has the label {}, with blanks around",
+        "correct the label; accepted, the blanks do not count",
+    ),
+    _check(
+        "SD504",
+        Fault.LABEL_CASE,
+        Severity.ERROR,
+        "has the label {}",
+        "write it in one way; accepted, letter case does not count",
+    ),
+    _check(
+        "SD505",
+        Fault.CATEGORY_TWICE,
+        Severity.ERROR,
+        "has the category {} twice",
+        "give them one id; accepted, both lead to the class of that name",
+    ),
+    _check(
+        "SD506",
+        Fault.FEW_POINTS,
+        Severity.ERROR,
+        "is a polygon of {}",
+        "finish or remove the shape; accepted, it is left out",
+    ),
+    _check(
+        "SD507",
+        Fault.NO_AREA,
+        Severity.ERROR,
+        "is a shape without area: {}",
+        "finish or remove the shape; accepted, it is left out",
+    ),
+    _check(
+        "SD508",
+        Fault.CROSSING,
+        Severity.WARNING,
+        "is a polygon that crosses itself: {}",
+        "draw it anew; what lies inside twice is filled by one tool and left out by the next",
+    ),
+    _check(
+        "SD509",
+        Fault.OUTSIDE,
+        Severity.WARNING,
+        "leaves its image: {}",
+        "look at it: what leaves the image is cut off; a shape for another size lies askew",
+    ),
+    _check(
+        "SD510",
+        Fault.COVERED,
+        Severity.WARNING,
+        "is covered by a shape of another class: {}",
+        "remove one of the two, or change their order; the mask shows the upper one only",
+    ),
+    _check(
+        "SD511",
+        Fault.NO_IMAGE,
+        Severity.ERROR,
+        "annotates {}, which is not there",
+        "add the image, or remove its annotation; accepted, it is left out",
+    ),
+    _check(
+        "SD512",
+        Fault.NO_ANNOTATION,
+        Severity.ERROR,
+        "is an image that {} does not know",
+        "annotate it, also if it shows nothing, or move it away; accepted, it is left out",
+    ),
+)
