@@ -44,6 +44,7 @@ setuptools.setup(
         "keras>=3.10",
         "numpy>=1.26",
         "pillow>=11.1",
+        "scipy>=1.13",
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",
         "tqdm>=4.66",

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, grouping, ledger, looking, plan, write
+from seg_datasets.core import checks, ledger, looking, plan, write
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.neighbours import grouping
 from seg_datasets.core.sources import Folder, Scan, Source
 from seg_datasets.core.sources.image_mask_folders import AUTO, group_files, with_groups
 from seg_datasets.core.splits import Assignment, SplitError, SplitRule

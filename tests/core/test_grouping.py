@@ -3,8 +3,8 @@
 import random
 
 import leaks
-from seg_datasets.core import grouping
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.neighbours import grouping
 
 
 def _set() -> list[SampleFacts]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import leaks
-from seg_datasets.core import lookalikes
-from seg_datasets.core.components import Components
+from seg_datasets.core.neighbours import lookalikes
+from seg_datasets.core.neighbours.components import Components
 
 MOST = 0.02
 

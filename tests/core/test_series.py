@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import leaks
-from seg_datasets.core import series
+from seg_datasets.core.neighbours import series
 
 
 @pytest.mark.parametrize(

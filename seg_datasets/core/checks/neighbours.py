@@ -7,13 +7,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from seg_datasets.core import footprints, lookalikes
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject, readable
 from seg_datasets.core.classes import VOID_ID, few
-from seg_datasets.core.components import Components
 from seg_datasets.core.facts import SampleFacts
-from seg_datasets.core.series import Series
+from seg_datasets.core.neighbours import footprints, lookalikes
+from seg_datasets.core.neighbours.components import Components
+from seg_datasets.core.neighbours.series import Series
 
 _TOGETHER = 'give them one group (group="auto" finds such groups), and split by groups'
 

@@ -7,11 +7,11 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from seg_datasets.core import lookalikes, series
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.classes import ClassTable, RawTable
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.neighbours import lookalikes, series
 from seg_datasets.core.sources import Scan
 
 

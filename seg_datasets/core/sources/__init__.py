@@ -1,7 +1,18 @@
 """Sources: each knows one raw layout and yields Samples."""
 
 from seg_datasets.core.sources.base import Scan, Source
+from seg_datasets.core.sources.detect import Layout, LayoutError, Question, detect
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.image_mask_folders import CsvGroups, ImageMaskFolders
 
-__all__ = ["CsvGroups", "Folder", "ImageMaskFolders", "Scan", "Source"]
+__all__ = [
+    "CsvGroups",
+    "Folder",
+    "ImageMaskFolders",
+    "Layout",
+    "LayoutError",
+    "Question",
+    "Scan",
+    "Source",
+    "detect",
+]

@@ -6,10 +6,10 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from seg_datasets.core import footprints, lookalikes, series
 from seg_datasets.core.classes import few
-from seg_datasets.core.components import Components
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.neighbours import footprints, lookalikes, series
+from seg_datasets.core.neighbours.components import Components
 
 _SHOWN = 5
 

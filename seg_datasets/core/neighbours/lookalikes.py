@@ -18,8 +18,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seg_datasets.core.components import Components
 from seg_datasets.core.facts import THUMB
+from seg_datasets.core.neighbours.components import Components
 
 _CELLS = THUMB * THUMB
 _STEPS = 2.0 * np.arange(THUMB) - THUMB + 1  # whole, and 0 on average

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from seg_datasets.core import lookalikes
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.neighbours import lookalikes
 from seg_datasets.core.sample import plain, same
 
 # Folders that are splits by their names are no part of what a series is called.

@@ -1,0 +1,109 @@
+"""What is in a raw folder, and what is wrong with it?
+
+    python -m seg_datasets.check RAW
+    python -m seg_datasets.check RAW --values=0=background,255=road --json=found.json
+    python -m seg_datasets.check RAW --dataset=seg_datasets/aerial --report=page.html
+
+Nothing is written but what is asked for. Exit status: 0 clean, warnings allowed; 1 errors; 2 wrong
+usage, or nothing that could be checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from seg_datasets import correcting, registration
+from seg_datasets.core.classes import DeclarationError
+from seg_datasets.core.detection import inspection
+from seg_datasets.core.detection.corrections import Corrections
+from seg_datasets.core.detection.guess import GuessError
+from seg_datasets.core.detection.inspection import Inspection
+from seg_datasets.core.survey import declared
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import: who imports this may have flags of these names."""
+    correcting.define_flags()
+    flags.DEFINE_string("dataset", "", "Take the declaration of this dataset, by name or folder.")
+    flags.DEFINE_string("json", "", "Also write the result to this file.")
+    flags.DEFINE_string("report", "", "Also write a page with pictures to this file, name.html.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reads the flags and checks."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on processors
+    if len(argv) != 2:
+        print("give one raw folder: python -m seg_datasets.check RAW", file=sys.stderr)
+        return 2
+    try:
+        given = correcting.given()
+    except DeclarationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return check(
+        argv[1], given, dataset=FLAGS.dataset, json_file=FLAGS.json, report_file=FLAGS.report
+    )
+
+
+def check(
+    raw: str,
+    given: Corrections | None = None,
+    *,
+    dataset: str = "",
+    json_file: str = "",
+    report_file: str = "",
+) -> int:
+    """Checks a raw folder and prints what there is to say; the exit status."""
+    if not pathlib.Path(raw).is_dir():
+        print(f"{raw} is no folder", file=sys.stderr)
+        return 2
+    if dataset and given not in (None, Corrections()):
+        print(f"what {raw} is, {dataset} states: leave the other flags out", file=sys.stderr)
+        return 2
+    try:
+        found = _inspect(raw, given, dataset)
+    except (LookupError, DeclarationError, GuessError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(inspection.describe(found))
+    if json_file:
+        text = json.dumps(inspection.to_json(found), indent=1, ensure_ascii=False)
+        pathlib.Path(json_file).write_text(text + "\n", encoding="utf-8")
+    if report_file:
+        _report(found, pathlib.Path(report_file))
+    return 1 if found.examined.errors else 0
+
+
+def _inspect(raw: str, given: Corrections | None, dataset: str) -> Inspection:
+    if not dataset:
+        return inspection.by_guess(raw, given)
+    declaration = declared(registration.builder_class(dataset))
+    return inspection.by_declaration(raw, declaration, dataset=dataset)
+
+
+def _report(found: Inspection, path: pathlib.Path) -> None:
+    from seg_datasets.core import report
+
+    name = found.dataset or "NAME"
+    how = (
+        f"tfds build {found.dataset} --manual_dir={found.raw}"
+        if found.dataset
+        else (
+            f"python -m seg_datasets.new {name} --from={found.raw}\n"
+            f"tfds build {name} --manual_dir={found.raw}"
+        )
+    )
+    report.save(path, found.examined, title=pathlib.Path(found.raw).name, how_to_build=how)
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(lambda argv: sys.exit(main(argv)))

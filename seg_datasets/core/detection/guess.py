@@ -1,0 +1,196 @@
+"""Guess: the declaration of a raw folder that nobody has declared, and what it could not know."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from seg_datasets.core import images, splits
+from seg_datasets.core.classes import VOID_ID, few
+from seg_datasets.core.detection import class_files, encoding, meaning
+from seg_datasets.core.detection.corrections import Corrections
+from seg_datasets.core.detection.encoding import Encoding
+from seg_datasets.core.detection.meaning import Meaning
+from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.sample import Sample
+from seg_datasets.core.sources import Folder, Layout, LayoutError, Question, detect
+from seg_datasets.core.sources.patterns import evenly
+from seg_datasets.core.splits import SplitRule
+from seg_datasets.core.survey import Declaration, bar
+
+# Images that are opened to see how many channels they have.
+_IMAGES = 16
+
+
+class GuessError(ValueError):
+    """A raw folder that cannot be declared as it is; says what was seen and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess:
+    """A declaration, what it rests on, and what is open.
+
+    Attributes:
+      declaration: what a dataset folder would say.
+      layout: where images and masks lie.
+      encoding: what the masks hold.
+      has_splits: whether the raw folder says which sample goes where.
+      saw: what was seen, one line each.
+      questions: what is open, those first without whose answer nothing should be built.
+    """
+
+    declaration: Declaration
+    layout: Layout
+    encoding: Encoding
+    has_splits: bool
+    saw: tuple[str, ...]
+    questions: tuple[Question, ...]
+
+
+def guess(folder: Folder, given: Corrections | None = None) -> Guess:
+    """Looks at a raw folder and writes the declaration that fits it.
+
+    Raises:
+      GuessError: there is nothing that looks like images with masks of classes.
+      DeclarationError: the corrections contradict each other or the masks.
+    """
+    given = given or Corrections()
+    try:
+        layout = detect(
+            folder,
+            images=given.images,
+            masks=given.masks,
+            image_name=given.image_name,
+            mask_name=given.mask_name,
+            ignore=given.ignore,
+        )
+        paths = [sample.mask for sample in layout.scan.samples]
+        with bar("Looking at masks", min(len(paths), encoding.LOOKED_AT)) as progress:
+            seen = encoding.look(folder, paths, progress=progress)
+        found = meaning.find(seen, class_files.find(folder, folder.files()[0]), given)
+    except (LayoutError, images.ImageError, meaning.MeaningError) as error:
+        tools = "" if isinstance(error, LayoutError) else _tools(locals().get("layout"))
+        raise GuessError(f"{error}{tools}") from None
+    return _assembled(folder, layout, seen, found, given)
+
+
+def widened(one: Guess, facts: Sequence[SampleFacts], folder: Folder, given: Corrections) -> Guess:
+    """The guess again, where masks that were not looked at for it hold more ids than it knows.
+
+    Only ids are added, next to those that are known, or in several masks: anything else stays the
+    finding it is.
+    """
+    if one.encoding.kind != "values" or one.encoding.bands > 1 or given.values or given.classes:
+        return one
+    stray: Counter[int] = Counter()
+    pixels: Counter[int] = Counter()
+    for mask in (facts_of.mask for facts_of in facts):
+        if not mask.rim_values:
+            stray.update(mask.stray.keys())
+            pixels.update(mask.stray)
+    known = set(one.encoding.levels)
+    more = sorted(v for v, n in stray.items() if n > 1 or known & {v - 1, v + 1})
+    if not more or len(known) + len(more) > VOID_ID:
+        return one
+    seen = dataclasses.replace(
+        one.encoding,
+        levels=tuple(sorted({*known, *more})),
+        odd={v: n for v, n in one.encoding.odd.items() if v not in more},
+        pixels=dict(sorted((Counter(one.encoding.pixels) + pixels).items())),
+    )
+    found = meaning.find(seen, class_files.find(folder, folder.files()[0]), given)
+    return _assembled(folder, one.layout, seen, found, given)
+
+
+def _assembled(
+    folder: Folder, layout: Layout, seen: Encoding, found: Meaning, given: Corrections
+) -> Guess:
+    channels, bits, depth = _channels(folder, [s.image for s in layout.scan.samples])
+    rule, questions = _splits(layout, given)
+    open_ = sorted((*layout.questions, *found.questions, *questions), key=lambda q: not q.blocking)
+    named = [f"{i} {name}" for i, name in enumerate(found.classes.names)]
+    return Guess(
+        declaration=Declaration(
+            classes=found.classes,
+            source=dataclasses.replace(layout.source, values=found.values),
+            splits=rule,
+            channels=channels,
+            bits=bits,
+        ),
+        layout=layout,
+        encoding=seen,
+        has_splits=bool(layout.split_folders or layout.split_lists),
+        saw=(*layout.saw, depth, *found.saw, f"classes: {few(named, 24)}"),
+        questions=tuple(open_),
+    )
+
+
+def _splits(layout: Layout, given: Corrections) -> tuple[SplitRule, list[Question]]:
+    questions = []
+    if not given.group and (alike := _alike(layout.scan.samples)):
+        questions.append(
+            Question(
+                "groups",
+                f"Names begin alike: {alike}. Do such samples belong together (a city, a patient, "
+                "a video), so that no split may tear them apart?",
+                r"--group='(?P<group>[^_/]+)[^/]*$', or --group=auto to have groups searched for",
+            )
+        )
+    if layout.split_folders:
+        return splits.FromFolders(group=given.group, **layout.split_folders), questions
+    if layout.split_lists:
+        return splits.FromLists(group=given.group, **layout.split_lists), questions
+    # One split of everything: no check of splits has anything to say about it.
+    return splits.Grouped(group=given.group, all=1), questions
+
+
+def _alike(samples: Sequence[Sample]) -> str:
+    """The first words of names, where they part the samples into some groups."""
+    words: Counter[str] = Counter()
+    for sample in samples:
+        name = sample.id.rpartition("/")[2]
+        cut = min((name.index(c) for c in "_- ." if c in name), default=0)
+        words[name[:cut]] += 1
+    if "" in words or not 1 < len(words) <= len(samples) / 2:
+        return ""
+    most = sorted(words.items(), key=lambda item: (-item[1], item[0]))
+    return few([f"{word} ({n})" for word, n in most], 5)
+
+
+def _channels(folder: Folder, paths: Sequence[str]) -> tuple[int, int, str]:
+    """Channels and bits of the images, and what was seen of them."""
+    modes: Counter[str] = Counter()
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path in evenly(paths, _IMAGES):
+        try:
+            opened = images.open_image(folder.read(path), small=True)
+        except (OSError, ValueError):  # a finding of its own
+            continue
+        modes[opened.mode] += 1
+        sizes[opened.size] += 1
+    known = set(modes)
+    if known and known <= {"I;16"}:
+        channels, bits = 1, 16
+    elif known and known <= {"RGBA"}:
+        channels, bits = 4, 8
+    elif known and known <= {"RGB;16"}:
+        channels, bits = 3, 16
+    else:
+        channels, bits = 3, 8
+    shown = few([f"{w}×{h}" for w, h in sorted(sizes)], 4)
+    said = few([f"{n} {mode}" for mode, n in sorted(modes.items())])
+    return (
+        channels,
+        bits,
+        f"{sum(modes.values())} of {len(paths)} images looked at: {said}; {shown}",
+    )
+
+
+def _tools(layout: object) -> str:
+    if isinstance(layout, Layout) and layout.exports:
+        return f". Beside them: {few(list(layout.exports))}, which is not read yet"
+    return ""
+
+
+__all__ = ["Guess", "GuessError", "guess", "widened"]

@@ -1,0 +1,317 @@
+"""Detect: which folders and names of a raw folder are images and which their masks.
+
+By names first, since those are all looked at; a few files are opened to see whether what is called
+a mask is one. What comes out is the declaration a person would write, and what it could not know.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from seg_datasets.core.classes import few
+from seg_datasets.core.sample import same
+from seg_datasets.core.sources import exports, hypotheses, patterns
+from seg_datasets.core.sources.base import Scan
+from seg_datasets.core.sources.folder import Folder
+from seg_datasets.core.sources.hypotheses import Hypothesis
+from seg_datasets.core.sources.image_mask_folders import EXTENSIONS, ImageMaskFolders
+
+# Of a list of a split, this share of the lines has to be ids.
+_LISTED = 0.5
+
+
+class LayoutError(ValueError):
+    """No images with masks are to be seen in a raw folder; says what there is instead."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """Something a raw folder does not tell.
+
+    Attributes:
+      about: what it is about: "layout", "values", "classes", "splits" or "groups".
+      text: the question, with what was seen.
+      answer: the flag that answers it, as one would type it.
+      blocking: whether a wrong answer makes wrong records, so that nothing is built before one.
+    """
+
+    about: str
+    text: str
+    answer: str = ""
+    blocking: bool = False
+
+    def __str__(self) -> str:
+        return self.text + (f" Answer with {self.answer}" if self.answer else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where images and masks lie, as far as names tell.
+
+    Attributes:
+      source: the declaration; its `values` are not known yet.
+      scan: what it finds.
+      split_folders: split → folder, where the raw data comes in such folders.
+      split_lists: split → text file, where it comes with lists.
+      exports: annotation files that were recognised and are not read.
+      saw: what the choice rests on, one line each.
+      questions: what names do not tell.
+    """
+
+    source: ImageMaskFolders
+    scan: Scan
+    split_folders: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    split_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    exports: Sequence[str] = ()
+    saw: Sequence[str] = ()
+    questions: Sequence[Question] = ()
+
+
+def detect(
+    path: str | os.PathLike[str] | Folder,
+    *,
+    images: str | None = None,
+    masks: str | None = None,
+    image_name: str | None = None,
+    mask_name: str | None = None,
+    ignore: Sequence[str] = (),
+) -> Layout:
+    """Finds the images and masks of a raw folder.
+
+    Args:
+      path: the raw folder.
+      images: folder of the images, where it is known; as `ImageMaskFolders` takes it.
+      masks: that of the masks.
+      image_name: how images are called.
+      mask_name: how masks are called.
+      ignore: patterns of files that are no part of the data.
+
+    Raises:
+      LayoutError: there is nothing that looks like images with masks.
+    """
+    folder = path if isinstance(path, Folder) else Folder(pathlib.Path(path))
+    if not folder.root.is_dir():
+        raise LayoutError(f"{folder.root} is no folder")
+    files, _ = folder.files()
+    # Its own rule of what to leave out, so that both mean the same.
+    left = ImageMaskFolders(ignore=ignore)
+    files = [f for f in files if hypotheses.is_text(f) and not left.ignores(f)]
+    tools = exports.sniff(folder, files)
+    given = hypotheses.Given(images, masks, image_name, mask_name)
+    every = hypotheses.ranked(folder, files, given)
+    if not every:
+        raise LayoutError(_nothing(folder, files, tools))
+    best = every[0]
+    source = ImageMaskFolders(
+        best.images, best.masks, best.image_name, best.mask_name, ignore=tuple(ignore)
+    )
+    scan = source.scan(folder)
+    if more := _leftovers(scan):
+        source = dataclasses.replace(source, ignore=(*ignore, *more))
+        scan = source.scan(folder)
+    if not scan.samples:
+        raise LayoutError(_nothing(folder, files, tools))
+    folders, lists = _split_folders(scan), {}
+    questions = _open(every, scan, given, files)
+    if not folders:
+        lists = _split_lists(folder, files, scan)
+    if len(lists) == 1:  # a list of one split says nothing of the rest
+        ((split, path),) = lists.items()
+        lists = {}
+        questions.append(
+            Question("splits", f"{path} lists samples of {split}. Which split has the others?")
+        )
+    saw = [_sentence(source, scan)]
+    if more:
+        saw.append(f"left out beside them: {few(more)}")
+    if tools:
+        saw.append(f"annotation files that are not read: {few(tools)}")
+    if folders:
+        saw.append(f"splits in folders: {few([f'{k} ({v}/)' for k, v in folders.items()])}")
+    if lists:
+        saw.append(f"splits in lists: {few([f'{k} ({v})' for k, v in lists.items()])}")
+    return Layout(source, scan, folders, lists, tools, tuple(saw), tuple(questions))
+
+
+def _sentence(source: ImageMaskFolders, scan: Scan) -> str:
+    def where(folder: str, name: str) -> str:
+        return f"{'' if folder == '.' else folder + '/'}{name}"
+
+    text = (
+        f"{len(scan.samples)} pairs: images {where(source.images, source.image_name)}, "
+        f"masks {where(source.masks, source.mask_name)}"
+    )
+    for count, what in (
+        (len(scan.images_without_mask), "images without a mask"),
+        (len(scan.masks_without_image), "masks without an image"),
+    ):
+        text += f"; {count} {what}" if count else ""
+    return text
+
+
+def _open(
+    every: Sequence[Hypothesis], scan: Scan, given: hypotheses.Given, files: Sequence[str]
+) -> list[Question]:
+    best = every[0]
+    questions = []
+    if not (given.masks and given.mask_name):
+        others = [h for h in every[1:] if h.same_images(best) and not h.shares_masks(best)]
+        least = max(1, best.role - 3) if best.role > 0 else best.role
+        others = [h for h in others if h.role >= least][:4]
+        if others:
+            named = [f"{h.masks}/{h.mask_name} ({h.pairs})" for h in others]
+            questions.append(
+                Question(
+                    "layout",
+                    f"There is more than one kind of mask: {best.masks}/{best.mask_name} is taken, "
+                    f"{few(named)} fits the images as well. Which one is meant?",
+                    f"--masks={best.masks} --mask_name='{best.mask_name}'",
+                    blocking=True,
+                )
+            )
+    if not given.images:
+        sets = [h for h in every[1:] if h.role > 0 and not h.beside(best)]
+        named = list(dict.fromkeys(f"{h.images} with {h.masks}" for h in sets))
+        if named:
+            questions.append(
+                Question(
+                    "layout",
+                    f"There are other images with masks: {few(named, 4)}. "
+                    f"Only {best.images} is read. Is that the set that is meant?",
+                    f"--images={best.images} --masks={best.masks}",
+                )
+            )
+    if idle := _idle(files, scan):
+        questions.append(
+            Question(
+                "layout",
+                f"{len(idle)} other picture{'s take' if len(idle) > 1 else ' takes'} no part: "
+                f"{few(idle, 4)}. Are they no part of the set?",
+                "--image_name and --mask_name, or --ignore='PATTERN'",
+            )
+        )
+    if len(scan.images_without_mask) >= len(scan.samples):
+        questions.append(
+            Question(
+                "layout",
+                f"{len(scan.images_without_mask)} images have no mask. Are they no part of "
+                "the set?",
+                "--ignore='PATTERN', or move them away",
+            )
+        )
+    return questions
+
+
+def _idle(files: Sequence[str], scan: Scan) -> list[str]:
+    """Pictures that lie where images lie and are none of the set's."""
+    used = {path for s in scan.samples for path in (s.image, s.mask)}
+    used.update(scan.images_without_mask, scan.masks_without_image, scan.foreign)
+    used.update(path for paths in scan.clashes.values() for path in paths)
+    places = {s.image.rpartition("/")[0] for s in scan.samples}
+    return [
+        path
+        for path in files
+        if path not in used
+        and path.rpartition("/")[0] in places
+        and path.rpartition(".")[2].lower() in EXTENSIONS
+    ]
+
+
+def _leftovers(scan: Scan) -> list[str]:
+    """Patterns of files beside the pairs, one for each of them: other exports of the same mask."""
+    stems = {same(s.id.rpartition("/")[2]) for s in scan.samples}
+    rests: Counter[str] = Counter()
+    for path in scan.foreign:
+        name = path.rpartition("/")[2]
+        # The longest part of the name that is a stem, cut where a word ends.
+        for end in (m.start() for m in reversed([*re.finditer(r"[^A-Za-z0-9]", name)])):
+            if same(name[:end]) in stems:
+                rests[name[end:]] += 1
+                break
+    usual = [rest for rest, count in rests.items() if 2 * count >= len(scan.samples)]
+    return [f"*{rest}" for rest in sorted(usual)]
+
+
+def _split_folders(scan: Scan) -> dict[str, str]:
+    folders = sorted({sample.folder for sample in scan.samples})
+    names = {folder: patterns.split_name(folder) for folder in folders}
+    if not folders or not any(names.values()):
+        return {}
+    found = {names[f] or re.sub(r"\W", "_", f.lower()): f for f in folders if f}
+    usable = len(found) == len(folders) and all(name.isidentifier() for name in found)
+    return (
+        dict(sorted(found.items(), key=lambda item: patterns.split_order(item[0])))
+        if usable
+        else {}
+    )
+
+
+def _split_lists(folder: Folder, files: Sequence[str], scan: Scan) -> dict[str, str]:
+    """Text files called train, val, … whose lines are ids; those of the folder that fit most."""
+    names = {same(name) for s in scan.samples for name in (s.id, s.id.rpartition("/")[2], s.image)}
+    names |= {same(s.image.rpartition("/")[2]) for s in scan.samples}
+    by_folder: dict[str, dict[str, tuple[str, int]]] = {}
+    for path in files:
+        place, _, file = path.rpartition("/")
+        stem, _, extension = file.rpartition(".")
+        split = patterns.split_name(stem)
+        if extension.lower() not in ("txt", "lst") or not split:
+            continue
+        try:
+            lines = [line.strip() for line in folder.read_text(path).splitlines() if line.strip()]
+        except (OSError, ValueError):
+            continue
+        known = sum(same(line) in names or same(line.split()[0]) in names for line in lines)
+        if lines and known >= _LISTED * len(lines):
+            by_folder.setdefault(place, {})[split] = (path, known)
+    if not by_folder:
+        return {}
+    for listed in by_folder.values():
+        if {"train", "trainval"} <= listed.keys():
+            del listed["trainval"]
+    best = max(sorted(by_folder), key=lambda place: sum(n for _, n in by_folder[place].values()))
+    found = {split: path for split, (path, _) in by_folder[best].items()}
+    return dict(sorted(found.items(), key=lambda item: patterns.split_order(item[0])))
+
+
+def _nothing(folder: Folder, files: Sequence[str], tools: Sequence[str]) -> str:
+    """Why nothing was recognised, with what is there and what to do."""
+    pictures = [f for f in files if f.rpartition(".")[2].lower() in EXTENSIONS]
+    looks = hypotheses.look(folder, patterns.evenly(pictures, hypotheses.LOOKS))
+    kind = "pictures" if looks < 0 else "masks" if looks > 0 else "pictures or masks"
+    if tools:
+        beside = f" beside {len(pictures)} {kind}" if pictures else ""
+        return (
+            f"{folder.root} holds {few(tools)}{beside}, but no masks that go with images: such "
+            "annotations are not read yet. Export masks from the tool that made them (PNG, one "
+            "per image), or name the folders with --images and --masks"
+        )
+    kinds = Counter(f.rpartition(".")[2].lower() if "." in f else "no extension" for f in files)
+    if not files:
+        return f"{folder.root} is empty"
+    if not pictures:
+        seen = few([f"{n} .{kind}" for kind, n in kinds.most_common()])
+        return (
+            f"{folder.root} holds no picture ({', '.join(EXTENSIONS)}), but {seen}; convert them, "
+            "or give the folder that holds the pictures"
+        )
+    if per_object := hypotheses.one_mask_per_object(pictures):
+        return (
+            f"{folder.root} has one folder per image with a mask for each object, as in "
+            f"{per_object}/: merge the masks of an image into one file of class ids first"
+        )
+    places = Counter(f.rpartition("/")[0] or "." for f in pictures)
+    shown = [f"{place}/ ({n}, such as {_first(pictures, place)})" for place, n in places.items()]
+    return (
+        f"{folder.root} holds {kind}, but no two files that go together as image and mask: "
+        f"{few(shown, 4)}. Say which is which with --images, --masks, --image_name and --mask_name"
+    )
+
+
+def _first(pictures: Sequence[str], place: str) -> str:
+    return next(f.rpartition("/")[2] for f in pictures if (f.rpartition("/")[0] or ".") == place)

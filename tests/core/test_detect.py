@@ -1,0 +1,111 @@
+"""The layouts of published sets are found, and what is none is told."""
+
+import pathlib
+import shutil
+from typing import Any
+
+import pytest
+
+from layouts import BLACK_WHITE, LAYOUTS, Drawing, drive
+from seg_datasets.core.sources import LayoutError, detect
+
+
+@pytest.mark.parametrize("draw", LAYOUTS, ids=lambda draw: draw.__name__)
+def test_a_published_layout_is_declared_as_a_person_would(
+    draw: Any, tmp_path: pathlib.Path
+) -> None:
+    draw(Drawing(tmp_path))
+    source, splits = LAYOUTS[draw]
+    found = detect(tmp_path)
+    assert found.source == source
+    assert {**found.split_folders, **found.split_lists} == splits
+
+
+@pytest.mark.parametrize("draw", LAYOUTS, ids=lambda draw: draw.__name__)
+def test_the_same_is_found_in_a_copy_elsewhere(draw: Any, tmp_path: pathlib.Path) -> None:
+    draw(Drawing(tmp_path / "a"))
+    shutil.copytree(tmp_path / "a", tmp_path / "b" / "elsewhere")
+    one, other = detect(tmp_path / "a"), detect(tmp_path / "b" / "elsewhere")
+    assert one == other
+
+
+def test_another_kind_of_mask_is_asked_about(tmp_path: pathlib.Path) -> None:
+    d = Drawing(tmp_path)
+    for number in range(4):
+        d.image(f"images/{number}.png")
+        d.mask(f"gt_first/{number}.png")
+        d.mask(f"gt_second/{number}.png")
+    (asked,) = detect(tmp_path).questions
+    assert asked.blocking
+    assert "gt_second/{stem} (4)" in asked.text
+    assert detect(tmp_path, masks="gt_second").source.masks == "gt_second"
+    assert detect(tmp_path, masks="gt_second", mask_name="{stem}").questions == ()
+
+
+def test_what_is_stated_is_taken(tmp_path: pathlib.Path) -> None:
+    drive(Drawing(tmp_path))
+    found = detect(tmp_path, masks="training/mask")
+    assert found.source.masks == "training/mask"
+    assert found.source.images == "training/images"
+    assert len(found.scan.samples) == 20
+
+
+def images_only(d: Drawing) -> None:
+    for number in range(4):
+        d.image(f"train/{number}.png")
+        d.image(f"test/{number}.png")
+
+
+def masks_only(d: Drawing) -> None:
+    for number in range(4):
+        d.mask(f"masks/{number}.png")
+
+
+def nothing_of_use(d: Drawing) -> None:
+    d.text("notes.md", "hello")
+    d.text("a.npy", "")
+
+
+def coco(d: Drawing) -> None:
+    d.image("images/1.jpg")
+    d.text("annotations.json", '{"images": [], "annotations": [], "categories": []}')
+
+
+def labelme(d: Drawing) -> None:
+    for number in range(5):
+        d.image(f"{number}.jpg")
+        d.text(f"{number}.json", '{"shapes": [], "imagePath": "0.jpg"}')
+
+
+def cvat(d: Drawing) -> None:
+    d.image("images/1.jpg")
+    d.text("annotations.xml", "<annotations><version>1.1</version><meta>")
+
+
+def one_mask_per_object(d: Drawing) -> None:
+    for name in ("0a7e", "0b2e", "0c2f"):
+        d.image(f"stage1_train/{name}/images/{name}.png")
+        for thing in ("71", "82", "93"):
+            d.mask(f"stage1_train/{name}/masks/{name[::-1]}{thing}x.png", BLACK_WHITE)
+
+
+@pytest.mark.parametrize(
+    ("draw", "told"),
+    [
+        (lambda d: None, "is empty"),
+        (images_only, "holds pictures, but no two files that go together"),
+        (masks_only, "holds masks, but no two files"),
+        (nothing_of_use, "holds no picture"),
+        (coco, "COCO (annotations.json) beside 1 picture"),
+        (labelme, "LabelMe (0.json and 4 more)"),
+        (cvat, "CVAT (annotations.xml)"),
+        (one_mask_per_object, "a mask for each object, as in stage1_train/0a7e/"),
+    ],
+)
+def test_what_is_no_set_of_images_and_masks_is_told(
+    draw: Any, told: str, tmp_path: pathlib.Path
+) -> None:
+    draw(Drawing(tmp_path))
+    with pytest.raises(LayoutError) as refused:
+        detect(tmp_path)
+    assert told in str(refused.value)
