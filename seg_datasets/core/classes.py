@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seg_datasets.core.sample import plain, same
+
 VOID = "void"
 VOID_ID = 255
 MAX_CLASSES = 255  # ids 0..254; 255 is void
@@ -57,11 +59,15 @@ class RawTable:
       bands: 1 for grey values and palette indices, 3 for colours, 4 for colours with alpha.
       ids: raw value (a colour as 0xRRGGBB or 0xRRGGBBAA) → class id.
       threshold: set where the table was declared as a `Threshold`.
+      labels: label of an annotated shape → class id; then `ids` are themselves.
+      ground: the id of pixels that no shape covers.
     """
 
     bands: int
     ids: Mapping[int, int]
     threshold: Threshold | None = None
+    labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    ground: int = 0
 
     @functools.cached_property
     def lut(self) -> np.ndarray:
@@ -75,6 +81,16 @@ class RawTable:
         """A raw value as a user writes it."""
         return str(value) if self.bands == 1 else f"#{value:0{2 * self.bands}x}"
 
+    def id_of(self, label: str) -> int | None:
+        """The id of a shape's label; letter case and blanks around count only if they must."""
+        if label in self.labels:
+            return self.labels[label]
+        return self._loosely.get(same(label.strip()))
+
+    @functools.cached_property
+    def _loosely(self) -> dict[str, int]:
+        return {same(label.strip()): i for label, i in reversed([*self.labels.items()])}
+
     def describe(self) -> str:
         """The known raw values, for error messages."""
         if self.threshold is not None:
@@ -84,7 +100,8 @@ class RawTable:
     def signature(self) -> str:
         """One line that differs when the table does: part of the key of cached facts."""
         ids = "" if self.threshold else sorted(self.ids.items())
-        return f"{self.bands}:{self.threshold}:{ids}"
+        labels = f":{self.ground}:{sorted(self.labels.items())}" if self.labels else ""
+        return f"{self.bands}:{self.threshold}:{ids}{labels}"
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -144,6 +161,20 @@ class ClassTable:
     def name_of(self, class_id: int) -> str:
         """The name of an id, "void" for 255."""
         return VOID if class_id == VOID_ID else self.names[class_id]
+
+    def label_table(self, labels: Mapping[str, str] | None, *, ground: str = "") -> RawTable:
+        """The table from the labels of shapes to ids.
+
+        Args:
+          labels: label → class name (or "void"). None says that labels are class names.
+          ground: the class of pixels that no shape covers, or "void"; the first one if not given.
+        """
+        named = {name: name for name in (*self.names, VOID)} if labels is None else labels
+        return dataclasses.replace(
+            self.raw_table(None),
+            labels={plain(label): self.id_of(name) for label, name in named.items()},
+            ground=self.id_of(ground) if ground else 0,
+        )
 
     def raw_table(self, values: Values | None) -> RawTable:
         """The table from the raw values of masks to ids.

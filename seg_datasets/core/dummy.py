@@ -12,7 +12,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from seg_datasets.core.classes import RawTable, Threshold
+from seg_datasets.core.classes import RawTable
 from seg_datasets.core.detection.guess import Guess
 from seg_datasets.core.images import FORMAT_OF
 from seg_datasets.core.sources.image_mask_folders import AUTO
@@ -97,7 +97,7 @@ def script(name: str, guess: Guess, declaration: Declaration, *, file: str) -> s
     source = guess.layout.source
     names = _names(guess, getattr(declaration.splits, "group", None))
     values = _values(declaration)
-    table = declaration.classes.raw_table(declaration.source.values)
+    table = declaration.source.table(declaration.classes)
     lossless = _mask_extension(guess) not in ("gif", "bmp")
     palette = guess.encoding.palette if table.bands == 1 and lossless else {}
     colours = [f"{i}: 0x{c:06X}" for i, c in palette.items() if i in values]
@@ -192,10 +192,9 @@ def _lists(guess: Guess, names: Sequence[_Invented]) -> str:
 
 def _values(declaration: Declaration) -> list[int]:
     """A raw value for each class, and for void where there is one."""
-    values = declaration.source.values
-    if isinstance(values, Threshold):
-        return [0, values.at]
-    table = declaration.classes.raw_table(values)
+    table = declaration.source.table(declaration.classes)
+    if table.threshold is not None:
+        return [0, table.threshold.at]
     ids: Mapping[int, int] = table.ids
     return sorted(ids)
 

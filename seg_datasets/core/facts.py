@@ -91,6 +91,7 @@ class MaskFacts:
       specks: lone areas of at most `SPECK` pixels, class id → how many.
       alpha: "cut" where the mask has pixels that are all transparent, "soft" where some are partly.
       geo, crs: as those of the image.
+      lost: of drawn masks, id painted over << 8 | id on top → pixels.
       misfit: why a sound file cannot hold the values of the table, or "".
       problem: why the file cannot be read, or "".
     """
@@ -119,6 +120,7 @@ class MaskFacts:
     alpha: str = ""
     geo: tuple[float, ...] = ()
     crs: str = ""
+    lost: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
     @property
     def void_only(self) -> bool:

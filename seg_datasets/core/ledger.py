@@ -132,7 +132,7 @@ def raw_files(
 ) -> dict[str, str]:
     """Raw file → digest of its bytes, for all that decides what the dataset is."""
     files = {plain(f.sample.image): f.image.sha256 for f in facts}
-    files |= {plain(f.sample.mask): f.mask.sha256 for f in facts}
+    files |= {plain(f.sample.mask): f.mask.sha256 for f in facts if not f.sample.drawing}
     files |= {plain(name): hashlib.sha256(folder.read(name)).hexdigest() for name in others}
     return dict(sorted(files.items()))
 

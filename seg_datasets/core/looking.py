@@ -13,7 +13,7 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from seg_datasets.core import images, masks, pairs
+from seg_datasets.core import drawing, images, masks, pairs
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import (
@@ -124,7 +124,8 @@ def look_at(
     """One look at one sample."""
     image, picture = _look_at_image(folder, sample.image)
     drawn_on = image.orientation if masks_follow_exif is False else 1
-    mask, ids = _look_at_mask(folder, sample.mask, table, drawn_on)
+    size = image.width, image.height
+    mask, ids = _look_at_mask(folder, sample, table, drawn_on=drawn_on, size=size)
     return SampleFacts(sample, image, mask, pairs.look(picture, ids))
 
 
@@ -164,16 +165,17 @@ def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, pairs.Picture
 
 
 def _look_at_mask(
-    folder: Folder, name: str, table: RawTable, drawn_on: int
+    folder: Folder, sample: Sample, table: RawTable, *, drawn_on: int, size: tuple[int, int]
 ) -> tuple[MaskFacts, np.ndarray | None]:
     """What one look at the mask tells, and its ids, where there are any."""
     try:
-        data = folder.read(name)
+        data = sample.drawing or folder.read(sample.mask)
     except (OSError, ValueError) as error:
         return MaskFacts("", 0, problem=f"cannot be read: {error}"), None
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        mask = masks.read(data, table, drawn_on=drawn_on)
+        painted = drawing.paint(data, table, size=size) if sample.drawing else None
+        mask = drawing.mask(painted) if painted else masks.read(data, table, drawn_on=drawn_on)
     except masks.MisfitError as error:
         mode, alpha = masks.kind(data)
         return MaskFacts(sha256, len(data), mode=mode, alpha=alpha, misfit=str(error)), None
@@ -203,6 +205,7 @@ def _look_at_mask(
         specks=specks(mask.ids, mask.runs.last),
         geo=mask.geo.transform,
         crs=mask.geo.crs,
+        lost={a << 8 | b: n for (a, b), n in painted.lost.items()} if painted else {},
     )
     return facts, mask.ids
 
@@ -233,15 +236,16 @@ def _stamp(folder: Folder, sample: Sample, now: int) -> str:
     """What changes when either file does: size and times. The change time is in it because a copy
     can bring the modification time of another file with it."""
     try:
-        stats = [(folder.root / name).stat() for name in (sample.image, sample.mask)]
+        names = [sample.image] if sample.drawing else [sample.image, sample.mask]
+        stats = [(folder.root / name).stat() for name in names]
     except OSError:
         return ""
     # A file that is written again within one tick of the clock keeps its times.
     if max(t for s in stats for t in (s.st_mtime_ns, s.st_ctime_ns)) > now - _FRESH:
         return ""
-    return " ".join(
+    return hashlib.sha256(sample.drawing).hexdigest() * bool(sample.drawing) + " ".join(
         f"{name} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
-        for name, s in zip((sample.image, sample.mask), stats, strict=True)
+        for name, s in zip(names, stats, strict=True)
     )
 
 
@@ -257,7 +261,7 @@ def _from_row(sample: Sample, row: list) -> SampleFacts:
         dict(zip([f.name for f in dataclasses.fields(kind)], values, strict=True))
         for kind, values in zip((ImageFacts, MaskFacts, PairFacts), row, strict=True)
     )
-    for name in ("counts", "stray", "palette", "specks"):
+    for name in ("counts", "stray", "palette", "specks", "lost"):
         mask[name] = {int(k): v for k, v in mask[name].items()}  # JSON keys are text
     for fields, name in ((image, "geo"), (mask, "geo"), (pair, "shift")):
         fields[name] = tuple(fields[name])

@@ -61,7 +61,8 @@ def files(folder: pathlib.Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     found = {plain(row["image"]): row["image_sha256"] for row in rows}
-    return found | {plain(row["mask"]): row["mask_sha256"] for row in rows}
+    # Of a drawn mask it is the digest of its shapes, not of the file that they stand in.
+    return found | {plain(r["mask"]): r["mask_sha256"] for r in rows if not r.get("drawn")}
 
 
 def read(folder: pathlib.Path) -> Iterator[Row]:
@@ -130,6 +131,7 @@ def _rows(plan: BuildPlan) -> Iterator[dict[str, Any]]:
                     "image_sha256": one.image.sha256,
                     "mask": one.sample.mask,
                     "mask_sha256": one.mask.sha256,
+                    **({"drawn": True} if one.sample.drawing else {}),
                     "ids_sha256": one.mask.ids,
                     "height": one.image.height,
                     "width": one.image.width,

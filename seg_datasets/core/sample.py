@@ -16,6 +16,8 @@ class Sample:
       mask: path of the mask file below the raw folder.
       group: what must never be torn apart by a split (a city, a patient, a video).
       folder: the per-split folder it came from, where the raw data has such folders.
+      drawing: the shapes that make its mask, where it has no mask file; `mask` is then the file
+        that they stand in. See `drawing`.
     """
 
     id: str
@@ -23,6 +25,7 @@ class Sample:
     mask: str
     group: str = ""
     folder: str = ""
+    drawing: bytes = b""
 
 
 def plain(name: str) -> str:

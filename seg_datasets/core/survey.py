@@ -112,7 +112,7 @@ def declared(builder: Any) -> Declaration:
 def examine(declaration: Declaration, folder: Folder) -> Examined:
     """Looks at a raw folder and runs every check; raises for no finding."""
     scan = _grouped(declaration.source.scan(folder), declaration, folder)
-    table = declaration.classes.raw_table(declaration.source.values)
+    table = declaration.source.table(declaration.classes)
     with bar("Looking at samples", len(scan.samples)) as progress:
         seen = looking.collect(
             scan.samples,

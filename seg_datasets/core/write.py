@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
-from seg_datasets.core import images, masks, records
+from seg_datasets.core import drawing, images, masks, records
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.looking import workers
@@ -137,10 +137,14 @@ def encoded(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) ->
     folder = folder or Folder(recipe.raw)
     sample = facts.sample
     image = _unchanged(folder, sample.image, facts.image.sha256)
-    mask = _unchanged(folder, sample.mask, facts.mask.sha256)
+    drawn = sample.drawing
+    mask = drawn or _unchanged(folder, sample.mask, facts.mask.sha256)
     if not facts.image.stored_as_is:
         image = images.upright_png(image)
-    if not facts.mask.as_stored:
+    if drawn:
+        size = facts.image.width, facts.image.height
+        mask = masks.encode(drawing.paint(drawn, recipe.table, size=size).ids)
+    elif not facts.mask.as_stored:
         drawn_on = facts.image.orientation if recipe.masks_follow_exif is False else 1
         decoded = masks.read(mask, recipe.table, drawn_on=drawn_on)
         if decoded.stray:  # the checks have refused it; a record must not depend on that alone

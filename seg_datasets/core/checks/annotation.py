@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject
-from seg_datasets.core.remarks import Fault
+from seg_datasets.core.remarks import Fault, Remark, label_fault
 
 _LABEL_FIX = "correct the label, or lead it to a class or to void in the source's `values`"
 
@@ -15,11 +15,18 @@ def _said(fault: Fault, message: str, fix: str) -> Callable[[Subject], Iterator[
     """The rows of one kind of remark; `{}` in the message is what is particular to it."""
 
     def rows(subject: Subject) -> Iterator[Row]:
-        for remark in subject.scan.remarks:
+        for remark in (*subject.scan.remarks, *_label_remarks(subject)):
             if remark.fault is fault:
                 yield remark.where, message.format(remark.what), fix
 
     return rows
+
+
+def _label_remarks(subject: Subject) -> Iterator[Remark]:
+    """Labels that sources hand on as they stand: where each is first."""
+    for label, where in subject.scan.labels.items():
+        if fault := label_fault(label, subject.table.labels):
+            yield Remark(fault[0], where, fault[1])
 
 
 def _check(code: str, fault: Fault, severity: Severity, message: str, fix: str) -> Check:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seg_datasets.core import checks
 from seg_datasets.core.checks import Severity
-from seg_datasets.core.classes import Threshold, few
+from seg_datasets.core.classes import few
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import Guess, guess, widened
 from seg_datasets.core.sources import Folder, ImageMaskFolders, Question
@@ -162,12 +162,14 @@ def _declared(one: Inspection) -> list[str]:
 
 
 def _values(declaration: Declaration) -> Any:
-    values = declaration.source.values
-    if isinstance(values, Threshold):
-        return dataclasses.asdict(values)
-    if values is None:
+    source = declaration.source
+    if isinstance(source, ImageMaskFolders) and source.values is None:
         return None
-    table = declaration.classes.raw_table(values)
+    table = source.table(declaration.classes)
+    if table.threshold is not None:
+        return dataclasses.asdict(table.threshold)
+    if table.labels:
+        return {label: declaration.classes.name_of(i) for label, i in table.labels.items()}
     return {table.label(v): declaration.classes.name_of(i) for v, i in table.ids.items()}
 
 

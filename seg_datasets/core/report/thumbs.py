@@ -10,7 +10,7 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from seg_datasets.core import images, looking, masks
+from seg_datasets.core import drawing, images, looking, masks
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.facts import SPECK, SampleFacts
 from seg_datasets.core.report import kit
@@ -110,10 +110,10 @@ def _thumb(
         problem = problem or str(error)
     problem = problem and f"image {problem}"
     try:
-        data = folder.read(facts.sample.mask)
+        data = facts.sample.drawing or folder.read(facts.sample.mask)
         if facts.mask.misfit or facts.mask.problem:
             apart, problem = True, problem or f"mask {facts.mask.misfit or facts.mask.problem}"
-            mask = _photo(_shrunk(images.open_image(data).image))
+            mask = "" if facts.sample.drawing else _photo(_shrunk(images.open_image(data).image))
         else:
             read = _read(data, facts, examined)
             size = size if photo else _fitted(read.ids.shape[1], read.ids.shape[0])
@@ -165,6 +165,9 @@ def _photo(image: Image.Image) -> str:
 
 
 def _read(data: bytes, facts: SampleFacts, examined: Examined) -> masks.Mask:
+    if facts.sample.drawing:
+        size = facts.image.width, facts.image.height
+        return drawing.mask(drawing.paint(data, examined.subject.table, size=size))
     follows = examined.subject.masks_follow_exif
     drawn_on = facts.image.orientation if follows is False else 1
     return masks.read(data, examined.subject.table, drawn_on=drawn_on)
@@ -203,7 +206,8 @@ def _odd(mask: masks.Mask, names: Set[str]) -> Iterator[np.ndarray]:
 def _different(mask: masks.Mask, twin: SampleFacts, examined: Examined) -> Iterator[np.ndarray]:
     """Where the mask of the same picture says something else."""
     if not (twin.mask.misfit or twin.mask.problem):
-        other = _read(examined.folder.read(twin.sample.mask), twin, examined)
+        data = twin.sample.drawing or examined.folder.read(twin.sample.mask)
+        other = _read(data, twin, examined)
         if other.ids.shape == mask.ids.shape:
             yield other.ids != mask.ids
 

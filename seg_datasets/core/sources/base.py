@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol
 
-from seg_datasets.core.classes import Values
+from seg_datasets.core.classes import ClassTable, RawTable
 from seg_datasets.core.remarks import Remark
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources.folder import Folder
@@ -28,6 +28,7 @@ class Scan:
       undecodable: files whose names are not UTF-8, escaped.
       outside: links that lead out of the raw folder.
       ungrouped: ids for which the group rule gives no group.
+      labels: label of shapes → where it stands first, as the annotations have them.
       empty: folders of images or masks without a file.
       remarks: faults of annotations.
       others: further files that decide what the dataset is (a CSV of groups).
@@ -41,6 +42,7 @@ class Scan:
     undecodable: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     ungrouped: tuple[str, ...] = ()
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     empty: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
     others: tuple[str, ...] = ()
@@ -50,15 +52,13 @@ class Source(Protocol):
     """One raw layout.
 
     Attributes:
-      values: raw mask value → class name, a `Threshold`, or None for masks that hold ids.
       masks_follow_exif: what masks without an orientation tag were drawn on when their image has
         one: True the upright picture, False the pixels as stored, None not known (then a pair
         whose sizes do not tell is refused).
     """
 
-    @property
-    def values(self) -> Values | None:
-        """How raw mask values lead to classes."""
+    def table(self, classes: ClassTable) -> RawTable:
+        """How raw mask values, or labels of shapes, lead to classes."""
 
     @property
     def masks_follow_exif(self) -> bool | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import pathlib
+from collections.abc import Sequence
 
-from seg_datasets.core.sample import plain
+from seg_datasets.core.sample import plain, same
 
 
 class OutsideError(ValueError):
@@ -15,6 +17,12 @@ class OutsideError(ValueError):
 def by_name(name: str) -> tuple[str, str]:
     """The order of names on every machine: by NFC, then as spelled."""
     return plain(name), name
+
+
+def ignored(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a file's path or name fits one of the patterns, as `*_instanceIds.png`."""
+    names = {same(path), same(path.rpartition("/")[2])}
+    return any(fnmatch.fnmatchcase(n, same(pattern)) for pattern in patterns for n in names)
 
 
 # What desktops leave behind; never data.

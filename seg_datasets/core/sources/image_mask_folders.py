@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import fnmatch
 import io
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from seg_datasets.core.classes import DeclarationError, Values
+from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable, Values
 from seg_datasets.core.sample import Sample, plain, same
 from seg_datasets.core.sources.base import Scan
-from seg_datasets.core.sources.folder import Folder
+from seg_datasets.core.sources.folder import Folder, ignored
 
 EXTENSIONS = ("jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp", "gif")
 
@@ -111,10 +110,14 @@ class ImageMaskFolders:
             if getattr(self, field).startswith("/") or ".." in getattr(self, field).split("/"):
                 raise DeclarationError(f"{field}={getattr(self, field)!r} leaves the raw folder")
 
+    def table(self, classes: ClassTable) -> RawTable:
+        """From raw mask values to class ids."""
+        return classes.raw_table(self.values)
+
     def scan(self, folder: Folder) -> Scan:
         """Pairs the images and masks of a raw folder by their names."""
         files, outside = folder.files()
-        undecodable = [p for p in files if not _is_text(p) and not self._ignored(plain(p))]
+        undecodable = [p for p in files if not _is_text(p) and not self.ignores(p)]
         images, masks, foreign = self._sort_out(path for path in files if _is_text(path))
         keys = sorted(images.keys() | masks.keys())
         clashes = {
@@ -141,7 +144,7 @@ class ImageMaskFolders:
             undecodable=tuple(
                 os.fsencode(p).decode(errors="backslashreplace") for p in undecodable
             ),
-            outside=tuple(path for path in outside if not self._ignored(plain(path))),
+            outside=tuple(path for path in outside if not self.ignores(path)),
             ungrouped=tuple(ungrouped),
             empty=tuple(self._among(folder.empty())),
             others=group_files(self.group),
@@ -163,7 +166,7 @@ class ImageMaskFolders:
         foreign: list[str] = []
         for path in files:
             name = plain(path)
-            if self._ignored(name):
+            if self.ignores(name):
                 continue
             for regex, found in regexes:
                 if match := regex.fullmatch(name):
@@ -182,11 +185,7 @@ class ImageMaskFolders:
 
     def ignores(self, path: str) -> bool:
         """Whether a file is one of those to leave out."""
-        return self._ignored(plain(path))
-
-    def _ignored(self, name: str) -> bool:
-        names = {same(name), same(name.rpartition("/")[2])}
-        return any(fnmatch.fnmatchcase(n, same(pattern)) for pattern in self.ignore for n in names)
+        return ignored(path, self.ignore)
 
 
 _Found = tuple[str, dict[str, str]]
