@@ -82,6 +82,60 @@ def shape_faults(points: Points, *, width: int, height: int) -> Iterator[tuple[F
         )
 
 
+def suspects(rings: Sequence[Sequence[float]], *, width: int, height: int) -> list[int]:
+    """Which of the polygons of one image `shape_faults` may have something to say about.
+
+    It looks at all of them at once, and is much faster where most have no fault.
+
+    Args:
+      rings: x, y, x, y, … of each.
+      width: of the image.
+      height: of the image.
+    """
+    flat = [ring[: len(ring) // 2 * 2] for ring in rings]
+    lengths = np.array([len(ring) // 2 for ring in flat], np.int64)
+    points = np.array([v for ring in flat for v in ring], np.float64).reshape(-1, 2)
+    if not lengths.size or lengths.min() < 3 or not np.isfinite(points).all():
+        return list(range(len(rings)))
+    points = points.clip(-_FAR, _FAR)
+    starts = np.cumsum(lengths) - lengths
+    of = np.repeat(np.arange(len(lengths)), lengths)
+    following = np.arange(len(points)) + 1
+    following[starts + lengths - 1] = starts
+    around = points - points[starts][of]
+    after = around[following]
+    again = np.add.reduceat((around == 0).all(axis=1), starts, dtype=np.int64)
+    double = np.add.reduceat(around[:, 0] * after[:, 1] - around[:, 1] * after[:, 0], starts)
+    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    size = np.array([width, height])
+    # Rounding differs a little from that of `area`, so a little more is suspected.
+    suspected = (lengths - again < 2) | (np.abs(double) < 2.1 * _LEAST_AREA)
+    suspected |= ((low < -_MARGIN) | (high > size + _MARGIN) | (low > size) | (high < 0)).any(1)
+    return np.flatnonzero(suspected | _crossing(points, points[following], of)).tolist()
+
+
+def _crossing(start: np.ndarray, end: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Which of several polygons may cross themselves; `of` is the polygon of each edge."""
+    left, right = np.minimum(start, end), np.maximum(start, end)
+    # Side by side, polygons have no edges that could meet those of another.
+    aside = of * (4 * _FAR)
+    order = np.argsort(left[:, 0] + aside, kind="stable")
+    begins = (left[:, 0] + aside)[order]
+    until = np.searchsorted(begins, (right[:, 0] + aside)[order] + 1e-2, side="right")
+    many = until - np.arange(len(order)) - 1
+    found = np.zeros(int(of[-1]) + 1, bool)
+    if many.sum() > _AT_A_TIME:
+        return ~found
+    one = np.repeat(np.arange(len(order)), many)
+    steps = np.arange(one.size) - np.repeat(np.cumsum(many) - many, many)
+    one, other = order[one], order[one + 1 + steps]
+    near = (left[one, 1] <= right[other, 1]) & (left[other, 1] <= right[one, 1])
+    one, other = one[near], other[near]
+    crossing = _cross(start[one], end[one], start[other], end[other])
+    found[of[one[crossing]]] = True
+    return found
+
+
 def area(points: Points) -> float:
     """Signed area of a polygon."""
     ring = _ring(points)
@@ -89,7 +143,7 @@ def area(points: Points) -> float:
         return 0.0
     # Around its first point, so that far away coordinates cost no digits.
     x, y = (ring - ring[0]).T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    return float(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:])) / 2
 
 
 def crosses_itself(points: Points) -> tuple[float, float] | None:
@@ -139,6 +193,8 @@ def covered(shapes: Sequence[Shape], *, width: int, height: int) -> Iterator[tup
     Yields:
       (name of the shape, which shapes cover it).
     """
+    if len({shape.label for shape in shapes}) < 2:  # no two classes
+        return
     scale = min(1.0, _SIDE / max(width, height, 1))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     canvas = Image.new("I", size)
@@ -148,9 +204,9 @@ def covered(shapes: Sequence[Shape], *, width: int, height: int) -> Iterator[tup
     painted = np.asarray(canvas)
     seen = np.bincount(painted.reshape(-1), minlength=len(shapes) + 1)
     for number, (shape, ring) in enumerate(zip(shapes, rings, strict=True), start=1):
-        if len(ring) < 3 or abs(area(ring)) < _LEAST_CELLS:
+        if len(ring) < 3 or seen[number] > _SEEN * np.prod(np.ptp(ring, axis=0)):
             continue
-        if seen[number] > _SEEN * abs(area(ring)):
+        if abs(area(ring)) < max(_LEAST_CELLS, seen[number] / _SEEN):
             continue
         own = Image.new("1", size)
         _fill(own, ring, 1)
@@ -167,8 +223,10 @@ def covered(shapes: Sequence[Shape], *, width: int, height: int) -> Iterator[tup
 def _ring(points: Points) -> np.ndarray:
     """The points (N, 2) without the repeated last one; those that are no numbers left out."""
     ring = np.asarray(points, np.float64).reshape(-1, 2)
-    ring = ring[np.isfinite(ring).all(axis=1)].clip(-_FAR, _FAR)
-    while len(ring) > 1 and (ring[0] == ring[-1]).all():
+    if not np.isfinite(ring).all():
+        ring = ring[np.isfinite(ring).all(axis=1)]
+    ring = ring.clip(-_FAR, _FAR)
+    while len(ring) > 1 and ring[0, 0] == ring[-1, 0] and ring[0, 1] == ring[-1, 1]:
         ring = ring[:-1]
     return ring
 
@@ -177,7 +235,7 @@ def _fill(canvas: Image.Image, ring: np.ndarray, value: int) -> None:
     # Beyond a little outside, coordinates change nothing in the picture and may be astronomical.
     far = 4 * max(canvas.size)
     if len(ring) >= 3:
-        points = [(float(x), float(y)) for x, y in ring.clip(-far, far)]
+        points = ring.clip(-far, far).ravel().tolist()
         ImageDraw.Draw(canvas).polygon(points, fill=value)
 
 

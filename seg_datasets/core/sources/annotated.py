@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from seg_datasets.core import drawing, shapes
 from seg_datasets.core.classes import ClassTable, RawTable
@@ -215,20 +218,32 @@ def _name(one: Annotated, number: int) -> str:
 
 def _faults(one: Annotated) -> list[Remark]:
     """What is wrong with the polygons of one image."""
-    if one.size is None:
+    width, height = one.size or _extent(one)
+    if not drawing.possible(width, height):
         return []
-    width, height = one.size
-    found, outlines = [], []
-    for number, shape in enumerate(one.shapes):
-        for ring in rings(shape):
-            points = list(zip(ring[::2], ring[1::2], strict=False))
-            name = _name(one, number)
-            for fault, what in shapes.shape_faults(points, width=width, height=height):
-                found.append(Remark(fault, f"{one.file}: {one.image}: {name}", what))
-            outlines.append(shapes.Shape(name, shape.label, points))
+    every = [(_name(one, n), shape, r) for n, shape in enumerate(one.shapes) for r in rings(shape)]
+    outlines = [
+        shapes.Shape(name, shape.label, np.array(ring[: len(ring) // 2 * 2]).reshape(-1, 2))
+        for name, shape, ring in every
+    ]
+    found = []
+    for number in shapes.suspects([ring for *_, ring in every], width=width, height=height):
+        outline = outlines[number]
+        for fault, what in shapes.shape_faults(outline.points, width=width, height=height):
+            if fault is Fault.OUTSIDE and one.size is None:
+                continue
+            found.append(Remark(fault, f"{one.file}: {one.image}: {outline.name}", what))
     for name, what in shapes.covered(outlines, width=width, height=height):
         found.append(Remark(Fault.COVERED, f"{one.file}: {one.image}: {name}", what))
     return found
+
+
+def _extent(one: Annotated) -> tuple[int, int]:
+    """A size that holds all outlines, for annotations that tell none."""
+    every = [ring for shape in one.shapes for ring in rings(shape)]
+    sides = (max((max(ring[axis::2], default=1) for ring in every), default=1) for axis in (0, 1))
+    width, height = (math.ceil(min(max(side, 1), 1 << 31)) for side in sides)
+    return width, height
 
 
 def rings(shape: Shape) -> list[Sequence[Any]]:

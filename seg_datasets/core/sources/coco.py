@@ -1,0 +1,215 @@
+"""COCO instances: one JSON file for many images, polygons and runs of columns."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable
+from seg_datasets.core.drawing import Shape
+from seg_datasets.core.remarks import Fault, Remark, category_faults
+from seg_datasets.core.sources import annotated, foreign
+from seg_datasets.core.sources.annotated import AnnotationError, Annotated, ShapeSource
+from seg_datasets.core.sources.base import Scan
+from seg_datasets.core.sources.folder import Folder
+
+# The label of annotations that are a crowd, whatever their category.
+CROWD = "(crowd)"
+
+# Characters of one run in a string of runs; more would be more pixels than any picture has.
+_MOST_CHARACTERS = 7
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Coco(ShapeSource):
+    """COCO's instances; labels are the names of categories.
+
+    Attributes:
+      annotations: the JSON files, a pattern below the raw folder.
+      crowd: the class of annotations with `iscrowd`, "void" as COCO's own evaluation has it, or
+        "" for that of their category.
+      order: of painting, later over earlier: "file" as the annotations stand, "area" the larger
+        first (by their `area`), so that small things are seen.
+      fill: "coco" as COCO's own tools fill polygons, "v7" as V7 does: it exports COCO too.
+    """
+
+    annotations: str = "*.json"
+    crowd: str = "void"
+    order: str = "file"
+    fill: str = "coco"
+
+    def __post_init__(self) -> None:
+        if self.order not in ("file", "area"):
+            raise DeclarationError(f"order={self.order!r}: write 'file' or 'area'")
+        if self.fill not in ("coco", "v7"):
+            raise DeclarationError(f"fill={self.fill!r}: write 'coco' or 'v7'")
+
+    def table(self, classes: ClassTable) -> RawTable:
+        """From categories to class ids."""
+        return with_crowd(super().table(classes), classes, self.crowd)
+
+    def scan(self, folder: Folder) -> Scan:
+        """Reads all annotation files, each as a stream."""
+        found = annotated.files(folder, self.annotations, ignore=self.ignore)
+        remarks: list[Remark] = []
+        read = (_read(self, folder, path, remarks) for path in found)
+        scan = annotated.scan(self, folder, itertools.chain.from_iterable(read))
+        return dataclasses.replace(scan, remarks=(*remarks, *scan.remarks))
+
+
+def with_crowd(table: RawTable, classes: ClassTable, crowd: str) -> RawTable:
+    """A table of labels that leads crowds to a class of their own."""
+    if not crowd:
+        return table
+    return dataclasses.replace(table, labels={**table.labels, CROWD: classes.id_of(crowd)})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Image:
+    """An image as a COCO file lists it."""
+
+    name: str
+    size: tuple[int, int] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Object:
+    """One annotation, numbers packed.
+
+    Attributes:
+      label: its category's name, or `CROWD`.
+      name: for messages.
+      area: as stated.
+      rings: of a polygon.
+      runs: lengths, or COCO's string of them.
+      runs_size: height and width that the runs are for.
+    """
+
+    label: str
+    name: str
+    area: float
+    rings: tuple[array, ...] = ()
+    runs: array | bytes | None = None
+    runs_size: tuple[int, int] = (0, 0)
+
+
+def _read(source: Coco, folder: Folder, path: str, remarks: list[Remark]) -> Iterator[Annotated]:
+    with foreign.reading(path, "COCO JSON"):
+        listed = [*categories(folder, path)]
+        remarks += category_faults([name for _, name in listed], path)
+        names = dict(listed)
+        images = images_of(folder, path)
+        objects: dict[Any, list[_Object]] = defaultdict(list)
+        for number, one in enumerate(foreign.items_of(folder, path, "annotations")):
+            read = _object(one, number, names, source)
+            objects[one["image_id"]].append(read)
+            if not read.rings and read.runs is None:
+                where = f"{path}: {read.name}"
+                remarks.append(Remark(Fault.FEW_POINTS, where, "0 points, it has no segmentation"))
+        for key, image in images.items():
+            yield _annotated(source, image, objects.pop(key, []), path)
+        for key, lost in objects.items():
+            yield _annotated(source, Image(f"image_id {key}", None), lost, path)
+
+
+def categories(folder: Folder, path: str) -> Iterator[tuple[Any, str]]:
+    """Id and name of each category of a COCO file."""
+    for one in foreign.items_of(folder, path, "categories"):
+        yield one["id"], str(one["name"])
+
+
+def images_of(folder: Folder, path: str) -> dict[Any, Image]:
+    """The images of a COCO file by their ids."""
+    images: dict[Any, Image] = {}
+    for one in foreign.items_of(folder, path, "images"):
+        known = "width" in one and "height" in one
+        size = (int(one["width"]), int(one["height"])) if known else None
+        image = Image(str(one["file_name"]), size)
+        if images.setdefault(one["id"], image).name != image.name:
+            raise AnnotationError(
+                f"{path} has the image id {one['id']} twice, for {images[one['id']].name!r} and "
+                f"{image.name!r}; number them anew"
+            )
+    if not images:
+        raise AnnotationError(
+            f"{path} lists no `images`, so it is no COCO JSON; export it anew, or name it in "
+            "`ignore`"
+        )
+    return images
+
+
+def _object(one: Any, number: int, names: dict[Any, str], source: Coco) -> _Object:
+    category = one["category_id"]
+    crowd = source.crowd and one.get("iscrowd")
+    label = CROWD if crowd else names.get(category, f"category_id {category}")
+    name = f"annotation {one.get('id', number)}"
+    area = float(one.get("area") or 0)
+    drawn = one.get("segmentation") or ()
+    if not isinstance(drawn, dict):
+        if drawn and not isinstance(drawn[0], list):  # a polygon that was not put into a list
+            drawn = [drawn]
+        return _Object(label, name, area, tuple(array("d", ring) for ring in drawn))
+    counts, (height, width) = drawn["counts"], drawn["size"]
+    runs = counts.encode("ascii") if isinstance(counts, str) else array("q", counts)
+    return _Object(label, name, area, (), runs, (int(height), int(width)))
+
+
+def _annotated(source: Coco, image: Image, objects: Sequence[_Object], path: str) -> Annotated:
+    if source.order == "area":
+        objects = sorted(objects, key=lambda one: -one.area)
+    shapes, names = [], []
+    for one in objects:
+        for shape in _shapes(one, image.size, source.fill):
+            shapes.append(shape)
+            names.append(one.name)
+    return Annotated(image.name, shapes, image.size, path, names)
+
+
+def _shapes(one: _Object, size: tuple[int, int] | None, fill: str) -> Iterator[Shape]:
+    if one.runs is not None:
+        height, width = one.runs_size
+        if size == (height, width):  # V7 writes them the other way round
+            width, height = size
+        runs = one.runs.tolist() if isinstance(one.runs, array) else lengths(one.runs)
+        yield Shape(one.label, "columns", [width, height, runs])
+    elif fill == "v7":
+        for ring in one.rings:
+            yield Shape(one.label, "rings", [ring.tolist()])
+    elif one.rings:
+        yield Shape(one.label, "coco", [ring.tolist() for ring in one.rings])
+
+
+def lengths(text: bytes) -> list[int]:
+    """The lengths of runs that COCO's string of runs stands for.
+
+    Five bits a character, the lowest first, the sixth says that more follow; from the fourth run
+    on it is the difference to the last run but one.
+
+    Raises:
+      ValueError: the string is none of that kind.
+    """
+    codes = np.frombuffer(text, np.uint8).astype(np.int64) - 48
+    if not codes.size:
+        return []
+    ends = np.flatnonzero(codes & 32 == 0)
+    if codes.min() < 0 or codes.max() > 63 or not ends.size or ends[-1] != codes.size - 1:
+        raise ValueError("a string of runs that is broken")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    many = ends - starts + 1
+    if many.max() > _MOST_CHARACTERS:
+        raise ValueError("a string of runs that is broken")
+    place = np.arange(codes.size) - np.repeat(starts, many)
+    values = np.add.reduceat((codes & 31) << 5 * place, starts)
+    values -= (codes[ends] & 16 != 0).astype(np.int64) << 5 * many
+    # Each parity adds up for itself; the first run stands alone.
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    if values.min() < 0:
+        raise ValueError("a string of runs that is broken")
+    return [int(v) for v in values]
