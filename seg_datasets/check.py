@@ -11,19 +11,19 @@ usage, or nothing that could be checked.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from seg_datasets import correcting, registration
+from seg_datasets import correcting, registration, running
 from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.detection import inspection
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import GuessError
 from seg_datasets.core.detection.inspection import Inspection
+from seg_datasets.core.printing import printable
 from seg_datasets.core.survey import declared
 
 FLAGS = flags.FLAGS
@@ -39,7 +39,6 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Reads the flags and checks."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on processors
     if len(argv) != 2:
         print("give one raw folder: python -m seg_datasets.check RAW", file=sys.stderr)
         return 2
@@ -49,7 +48,12 @@ def main(argv: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     return check(
-        argv[1], given, dataset=FLAGS.dataset, json_file=FLAGS.json, report_file=FLAGS.report
+        argv[1],
+        given,
+        dataset=FLAGS.dataset,
+        json_file=FLAGS.json,
+        report_file=FLAGS.report,
+        typed=correcting.typed(),
     )
 
 
@@ -60,36 +64,58 @@ def check(
     dataset: str = "",
     json_file: str = "",
     report_file: str = "",
+    typed: str = "",
 ) -> int:
-    """Checks a raw folder and prints what there is to say; the exit status."""
-    if not pathlib.Path(raw).is_dir():
-        print(f"{raw} is no folder", file=sys.stderr)
-        return 2
-    if dataset and given not in (None, Corrections()):
-        print(f"what {raw} is, {dataset} states: leave the other flags out", file=sys.stderr)
+    """Checks a raw folder and prints what there is to say; the exit status.
+
+    Args:
+      raw: the folder.
+      given: what the user states of it.
+      dataset: whose declaration is taken instead.
+      json_file: where the result goes as well, or "".
+      report_file: where the page goes, or "".
+      typed: the flags behind `given`, for the commands that the page shows.
+    """
+    reason = (
+        correcting.no_folder(raw)
+        or running.unwritable("json", json_file)
+        or running.unwritable("report", report_file)
+        or f"what {raw} is, {dataset} states: leave the other flags out"
+        * bool(dataset and given not in (None, Corrections()))
+    )
+    if reason:
+        print(reason, file=sys.stderr)
         return 2
     try:
         found = _inspect(raw, given, dataset)
     except (LookupError, DeclarationError, GuessError) as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
     print(inspection.describe(found))
-    if json_file:
-        text = json.dumps(inspection.to_json(found), indent=1, ensure_ascii=False)
-        pathlib.Path(json_file).write_text(text + "\n", encoding="utf-8")
-    if report_file:
-        _report(found, pathlib.Path(report_file))
+    try:
+        if json_file:
+            text = json.dumps(inspection.to_json(found), indent=1, ensure_ascii=False)
+            pathlib.Path(json_file).write_text(text + "\n", encoding="utf-8")
+        if report_file:
+            _report(found, pathlib.Path(report_file), typed)
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
     return 1 if found.examined.errors else 0
 
 
 def _inspect(raw: str, given: Corrections | None, dataset: str) -> Inspection:
     if not dataset:
         return inspection.by_guess(raw, given)
-    declaration = declared(registration.builder_class(dataset))
+    builder = registration.builder_class(dataset)
+    missing = [what for what in ("CLASSES", "SOURCE", "SPLITS") if not hasattr(builder, what)]
+    if missing:
+        raise DeclarationError(f"{dataset} declares no {' and no '.join(missing)}")
+    declaration = declared(builder)
     return inspection.by_declaration(raw, declaration, dataset=dataset)
 
 
-def _report(found: Inspection, path: pathlib.Path) -> None:
+def _report(found: Inspection, path: pathlib.Path, typed: str) -> None:
     from seg_datasets.core import report
 
     name = found.dataset or "NAME"
@@ -97,13 +123,13 @@ def _report(found: Inspection, path: pathlib.Path) -> None:
         f"tfds build {found.dataset} --manual_dir={found.raw}"
         if found.dataset
         else (
-            f"python -m seg_datasets.new {name} --from={found.raw}\n"
+            f"python -m seg_datasets.new {name} --from={found.raw}{typed}\n"
             f"tfds build {name} --manual_dir={found.raw}"
         )
     )
-    report.save(path, found.examined, title=pathlib.Path(found.raw).name, how_to_build=how)
+    title = pathlib.Path(found.raw).resolve().name
+    report.save(path, found.examined, title=title, how_to_build=how, questions=found.questions)
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(lambda argv: sys.exit(main(argv)))
+    running.run(main, define_flags)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pathlib
+import shlex
+import tarfile
+import zipfile
+
 from absl import flags
 
 from seg_datasets.core.detection.corrections import Corrections, parse_classes, parse_values
 
 FLAGS = flags.FLAGS
+
+# All but `ignore`, which may be given again.
+NAMES = ("images", "masks", "image_name", "mask_name", "values", "threshold", "classes", "group")
 
 
 def define_flags() -> None:
@@ -22,6 +30,25 @@ def define_flags() -> None:
         "group", None, "Regular expression that finds a sample's group in its id; or auto."
     )
     flags.DEFINE_multi_string("ignore", [], "Pattern of files to leave out; may be given again.")
+
+
+def no_folder(raw: str) -> str:
+    """Why a raw folder cannot be looked at, with what to do; or ""."""
+    path = pathlib.Path(raw)
+    if path.is_dir():
+        return ""
+    if not path.exists():
+        return f"{raw} is no folder: there is nothing of this name"
+    if path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
+        return f"{raw} is an archive: unpack it, and give the folder"
+    return f"{raw} is no folder, but a file: give the folder that holds images and masks"
+
+
+def typed() -> str:
+    """The flags as they were given, to be pasted after another command."""
+    values = [(name, FLAGS[name].value) for name in NAMES if FLAGS[name].present]
+    values += [("ignore", pattern) for pattern in FLAGS.ignore]
+    return "".join(f" --{name}={shlex.quote(str(value))}" for name, value in values)
 
 
 def given() -> Corrections:

@@ -14,12 +14,13 @@ import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from absl import app, flags
+from absl import flags
 
-from seg_datasets import registration
+from seg_datasets import registration, running
 from seg_datasets.core import difference
 from seg_datasets.core.difference import Difference, Listed
 from seg_datasets.core.manifest import ManifestError
+from seg_datasets.core.printing import printable
 
 FLAGS = flags.FLAGS
 
@@ -42,7 +43,6 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Reads the flags and compares."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on processors
     if len(argv) != 3:
         print(
             "give two versions: python -m seg_datasets.diff NAME:1.0.0 NAME:1.1.0", file=sys.stderr
@@ -56,14 +56,17 @@ def compare(
     before: str, after: str, *, data_dir: pathlib.Path, most: int = 5, json_file: str = ""
 ) -> int:
     """Compares two versions and prints what changed; the exit status."""
+    if reason := running.unwritable("json", json_file):
+        print(reason, file=sys.stderr)
+        return 2
     try:
         sides = (difference.find(spec, data_dir, _ledger_of) for spec in (before, after))
         found = difference.between(*sides, most=most)
     except (difference.VersionError, ManifestError, difference.RecordError) as error:
-        print(_shown(str(error)), file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
     for line in lines(found):
-        print(_shown(line))
+        print(printable(line))
     if json_file:
         text = json.dumps(found.to_json(), indent=1)
         try:
@@ -221,20 +224,6 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2%}" if part / whole >= 0.0001 else "< 0.01%"
 
 
-def _shown(line: str) -> str:
-    """A line without what would steer a terminal: names come from files of strangers."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-
-
-def _parse_flags(argv: list[str]) -> list[str]:
-    """As absl does, but for the exit status: 1 would say that the versions differ."""
-    try:
-        return FLAGS(argv)
-    except flags.Error as error:
-        print(f"{error}; --help tells the flags", file=sys.stderr)
-        sys.exit(2)
-
-
 def _ledger_of(name_or_folder: str) -> pathlib.Path | None:
     try:
         return registration.builder_class(name_or_folder).ledger_path()
@@ -243,5 +232,4 @@ def _ledger_of(name_or_folder: str) -> pathlib.Path | None:
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(lambda argv: sys.exit(main(argv)), flags_parser=_parse_flags)
+    running.run(main, define_flags)

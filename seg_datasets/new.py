@@ -17,14 +17,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
-from absl import app, flags
+from absl import flags
 
-from seg_datasets import correcting, registration
+from seg_datasets import correcting, registration, running
 from seg_datasets.core import scaffold
 from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.detection import inspection
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import GuessError
+from seg_datasets.core.printing import printable
 
 FLAGS = flags.FLAGS
 
@@ -38,7 +39,6 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Reads the flags and makes a dataset folder."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on processors
     raw = FLAGS["from"].value
     if len(argv) != 2 or not raw:
         print("give a name: python -m seg_datasets.new NAME --from=RAW", file=sys.stderr)
@@ -60,8 +60,9 @@ def make(name: str, raw: str, given: Corrections | None = None, *, to: str = "."
     beside = pathlib.Path(os.path.relpath(package.parent / "tests"))
     tests = beside if ours and beside.is_dir() else folder
     reason = (
-        f"{raw} is no folder" * (not pathlib.Path(raw).is_dir())
-        or f"{folder} exists already; nothing was written" * folder.exists()
+        correcting.no_folder(raw)
+        or f"{folder} exists already; nothing was written. Remove it, or take another name"
+        * folder.exists()
         or f"{package.name}/{name}.py exists" * (ours and (package / f"{name}.py").exists())
         or unfit(name)
     )
@@ -71,7 +72,7 @@ def make(name: str, raw: str, given: Corrections | None = None, *, to: str = "."
     try:
         found = inspection.by_guess(raw, given)
     except (DeclarationError, GuessError) as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
     module = f"{__package__}.{name}" if ours else name
     made = scaffold.make(name, found, module=module, tests_beside=tests == folder)
@@ -79,8 +80,12 @@ def make(name: str, raw: str, given: Corrections | None = None, *, to: str = "."
     if there := [path for path in written if path.exists()]:
         print(f"{there[0]} exists already; nothing was written", file=sys.stderr)
         return 2
-    _write(folder, made.folder)
-    _write(tests, made.tests)
+    try:
+        _write(folder, made.folder)
+        _write(tests, made.tests)
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
     print("\n".join(f"wrote {path}" for path in written))
     _print_next(folder, tests, raw, found, made)
     return 0
@@ -120,9 +125,13 @@ def _print_next(
     blocking = [q for q in made.questions if q.blocking]
     print()
     for number, question in enumerate(made.questions, 1):
-        print(f"QUESTION {number}{' *' if question.blocking else ''}: {question}")
+        print(printable(f"QUESTION {number}{' *' if question.blocking else ''}: {question}"))
     if blocking:
-        print("Those with a * are to be answered in the builder before anything is built.")
+        builder = folder / f"{folder.name}_dataset_builder.py"
+        print(
+            f"Answer those with a * where they are marked in {builder} before anything is "
+            f"built; or remove {folder} and run this again with the flags."
+        )
     print(f"\n{inspection.verdict(found)}\n")
     test = next(name for name in made.tests if "test" in name)
     print(f"test it:   python -m pytest {tests / test}")
@@ -130,5 +139,4 @@ def _print_next(
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(lambda argv: sys.exit(main(argv)))
+    running.run(main, define_flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import traceback
 from typing import Any
 
 import wrapt
@@ -41,7 +42,7 @@ def builder_class(name_or_folder: str) -> Any:
     """The builder class of a dataset of this package, or of a dataset folder anywhere.
 
     Raises:
-      LookupError: there is neither.
+      LookupError: there is neither, or its code fails.
     """
     if name_or_folder in dataset_names():
         return Provider().get_builder_cls(name_or_folder)
@@ -55,7 +56,21 @@ def builder_class(name_or_folder: str) -> Any:
     import tensorflow_datasets as tfds
 
     with tfds.core.utils.add_sys_path(folder.parent):
-        return _from_module(f"{folder.name}.{_BUILDER.format(name=folder.name)}")
+        try:
+            return _from_module(f"{folder.name}.{_BUILDER.format(name=folder.name)}")
+        except Exception as error:
+            raise LookupError(_failure(module, error)) from error
+
+
+def _failure(module: pathlib.Path, error: Exception) -> str:
+    """What is wrong with the code of a dataset folder, in one line."""
+    lines = [
+        f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(module)
+    ]
+    if isinstance(error, SyntaxError) and error.filename == str(module):
+        lines, error = [error.lineno], type(error)(error.msg)
+    at = f", line {lines[-1]}" if lines else ""
+    return f"{module}{at}: {type(error).__name__}: {error}"
 
 
 def _register(tfds: Any) -> None:

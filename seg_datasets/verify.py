@@ -13,26 +13,26 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from seg_datasets import registration
+from seg_datasets import registration, running
 from seg_datasets.core import verification
 
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"),
-    "Where datasets are prepared.",
-)
-_VERSION = flags.DEFINE_string(
-    "version", "", "Only this version; all that are prepared if not given."
-)
-_CONTENT = flags.DEFINE_bool(
-    "content",
-    False,
-    "Also decode every record and hold its content against the entry. Done without being asked "
-    "where the bytes of the shards may differ from the ledger's.",
-)
-_JSON = flags.DEFINE_string("json", "", "Also write the result to this file.")
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import: who imports this may have flags of these names."""
+    data_dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    flags.DEFINE_string("data_dir", data_dir, "Where datasets are prepared.")
+    flags.DEFINE_string("version", "", "Only this version; all that are prepared if not given.")
+    flags.DEFINE_bool(
+        "content",
+        False,
+        "Also decode every record and hold its content against the entry. Done without being asked "
+        "where the bytes of the shards may differ from the ledger's.",
+    )
+    flags.DEFINE_string("json", "", "Also write the result to this file.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,31 +40,34 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) != 2:
         print("give one dataset: python -m seg_datasets.verify NAME_OR_FOLDER", file=sys.stderr)
         return 2
+    if reason := running.unwritable("json", FLAGS.json):
+        print(reason, file=sys.stderr)
+        return 2
     try:
         builder = registration.builder_class(argv[1])
     except LookupError as error:
         print(error, file=sys.stderr)
         return 2
-    folder = pathlib.Path(_DATA_DIR.value).expanduser() / builder.name
-    versions = [v for v in verification.prepared(folder) if _VERSION.value in ("", v.name)]
+    folder = pathlib.Path(FLAGS.data_dir).expanduser() / builder.name
+    versions = [v for v in verification.prepared(folder) if FLAGS.version in ("", v.name)]
     if not versions:
-        wanted = f"version {_VERSION.value}" if _VERSION.value else "version"
+        wanted = f"version {FLAGS.version}" if FLAGS.version else "version"
         print(
             f"no prepared {wanted} of {builder.name} in {folder}; build it, or give --data_dir",
             file=sys.stderr,
         )
         return 2
     results = [
-        verification.verify(version, builder.ledger_path(), content=_CONTENT.value)
+        verification.verify(version, builder.ledger_path(), content=FLAGS.content)
         for version in versions
     ]
     for result in results:
         print(result)
-    if _JSON.value:
+    if FLAGS.json:
         fields = [result.to_json() for result in results]
-        pathlib.Path(_JSON.value).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        pathlib.Path(FLAGS.json).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
     return 0 if all(result.sound for result in results) else 1
 
 
 if __name__ == "__main__":
-    app.run(lambda argv: sys.exit(main(argv)))
+    running.run(main, define_flags)

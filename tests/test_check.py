@@ -60,6 +60,24 @@ def test_ids_that_only_few_masks_hold_are_no_findings(raw, capsys, monkeypatch):
     assert "classes: 0 class_0, 1 class_1, 2 class_2" in out
 
 
+def test_the_verdict_names_what_is_left_to_look_at_and_to_answer(raw, capsys):
+    for path in sorted((raw / "images").iterdir())[:1]:
+        Image.new("RGB", (48, 48)).save(path)
+    status, out, _ = said(capsys, raw)
+    assert status == 0
+    assert "NO ERRORS: 20 samples, 0 errors, 1 warning. Look at SD303 before you build" in out
+    assert out.rstrip().endswith("1 question to answer before a build")
+
+
+def test_a_name_does_not_break_its_line(raw, capsys):
+    path = sorted((raw / "images").iterdir())[3]
+    path.rename(path.with_name(f"a\x1b[31m\nCLEAN{path.suffix}"))
+    status, out, _ = said(capsys, raw)
+    assert status == 1
+    assert "images/a\\x1b[31m\\nCLEAN" in out
+    assert "\x1b" not in out
+
+
 def test_a_dataset_folder_is_taken_at_its_word(raw, capsys):
     status, out, _ = said(capsys, raw, dataset="aerial")
     assert status == 0
@@ -103,14 +121,16 @@ def test_the_page_is_written(raw, tmp_path, capsys):
     page = tmp_path / "page.html"
     status, *_ = said(capsys, raw, report_file=str(page))
     assert status == 0
-    assert page.read_text(encoding="utf-8").startswith("<!")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!")
+    assert "What are the classes called?" in text
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
         (Corrections(classes=("a", "b", "c", "d")), "--classes names 4 classes"),
-        (Corrections(images="elsewhere", masks="masks"), "no two files that go together"),
+        (Corrections(images="elsewhere", masks="masks"), "has no such folder with files in it"),
     ],
 )
 def test_corrections_that_do_not_fit_are_refused(raw, capsys, given, told):
@@ -128,6 +148,30 @@ def test_wrong_usage_is_told(raw, tmp_path, capsys):
     status, _, err = said(capsys, raw, dataset="aerial", given=Corrections(threshold=9))
     assert status == 2
     assert "leave the other flags out" in err
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("def broken(", "line 1: SyntaxError"),
+        ("import seg_datasets\nseg_datasets.Limits(nonsense=1)", "line 2: TypeError"),
+        (
+            "import seg_datasets\nclass Builder(seg_datasets.SegmentationBuilder):\n"
+            '    VERSION = "1.0.0"\n    CLASSES = seg_datasets.ClassTable("a", "b")\n',
+            "declares no SOURCE and no SPLITS",
+        ),
+    ],
+)
+def test_a_dataset_folder_that_fails_is_wrong_usage_with_its_line(
+    raw, tmp_path, capsys, code, told
+):
+    name = f"broken_{len(code)}"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+    (tmp_path / name / f"{name}_dataset_builder.py").write_text(code)
+    status, _, err = said(capsys, raw, dataset=str(tmp_path / name))
+    assert status == 2
+    assert told in err
 
 
 def test_the_command_reads_its_flags(raw, tmp_path):
@@ -174,7 +218,7 @@ def test_values_that_cannot_be_meant_are_refused(text):
         ("cvat_urban", 1, ["SD005", "is named .jpg, but its bytes are PNG", "CVAT (annotations"]),
         ("voc_layout", 0, ["splits: train 4, val 1", "CLEAN: 5 samples, 0 errors, 0 warnings"]),
         ("cityscapes_layout", 0, ["labelIds is taken", "CLEAN: 1 sample, 0 errors, 0 warnings"]),
-        ("camvid_24", None, ["splits: train 8, val 8, test 8", "0016E5 (12)"]),
+        ("camvid_24", None, ["splits: train 8, val 8, test 8", "0016E5 (12)", "Look at SD412"]),
     ],
 )
 def test_real_sets_are_told_what_is_in_them(real_data, capsys, name, status, told):

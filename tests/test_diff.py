@@ -344,7 +344,3 @@ class TestRefusals:
             else:
                 path.write_bytes(data[: len(data) // 2] if how == "cut" else bytes(len(data)))
         _refused(compare, copied, "seg_datasets.verify", spec=f"town:{format_and_version}")
-
-
-def test_names_of_strangers_do_not_steer_the_terminal():
-    assert diff._shown("a\x1b[31mb\n") == "a\\x1b[31mb\\n"

@@ -129,6 +129,21 @@ def test_a_folder_of_nothing_is_refused(tmp_path, capsys):
     assert not (tmp_path / "new_nothing").exists()
 
 
+def test_the_group_that_is_asked_for_stands_ready_in_the_builder(raw, tmp_path):
+    for part in ("images", "masks"):
+        for number, path in enumerate(sorted((raw / part).iterdir())):
+            path.rename(path.with_name(f"{'rome' if number % 2 else 'oslo'}_{number}{path.suffix}"))
+    folder = made("new_grouped", raw, tmp_path, classes=("ground", "roof"))
+    text = (folder / "new_grouped_dataset_builder.py").read_text(encoding="utf-8")
+    assert '# If so: group="(?P<group>[^_/]+)[^/]*$", or "auto".' in text
+
+
+def test_a_place_that_cannot_be_written_is_told(raw, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert new.make("new_lost", str(raw), to=str(tmp_path / "file")) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_drawn_data_holds_no_name_and_no_pixel_of_the_raw_folder(raw, tmp_path):
     folder = made("new_drawn", raw, tmp_path)
     drawing = (folder / "draw_new_drawn.py").read_text(encoding="utf-8")

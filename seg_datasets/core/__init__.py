@@ -4,5 +4,5 @@
     ledger → survey → manifest → report → workspace → builder
 
 Each room imports only rooms before it, no dataset and no recipe. `survey` is all that comes before
-writing; `verification` reads what was written.
+writing; `verification` reads what was written. `printing` is of all rooms.
 """

@@ -60,7 +60,9 @@ def _transform(tags: Mapping[int, object], keys: Mapping[int, int]) -> tuple[flo
         return ()
     if keys.get(_RASTER_TYPE) == _PIXEL_IS_POINT:  # then the numbers are of a pixel's middle
         c, f = c - (a + b) / 2, f - (d + e) / 2
-    return (a, b, c, d, e, f) if a * e - b * d else ()
+    # Also numbers that are finite may be so large or small that nothing can be reckoned with them.
+    sound = math.isfinite(c) and math.isfinite(f) and 0 < abs(a * e - b * d) < math.inf
+    return (a, b, c, d, e, f) if sound else ()
 
 
 def _crs(keys: Mapping[int, int]) -> str:

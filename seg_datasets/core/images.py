@@ -61,7 +61,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-
 # The least side of what `small` makes of a JPEG, for those that are not small as they are.
 SMALL = 128
 
@@ -178,15 +177,35 @@ def upright_png(data: bytes) -> bytes:
     return encode_png(image)
 
 
-def small_grey(image: Image.Image) -> np.ndarray:
-    """The picture in grey, uint8, its shorter side about `SMALL` pixels or less."""
+def small_grey(image: Image.Image, *, deep: bool = False) -> np.ndarray:
+    """The picture in grey, uint8, its shorter side about `SMALL` pixels or less.
+
+    Args:
+      image: from `open_image`.
+      deep: whether its values are the upper 8 of 16 bits, see `DEEP_COLOUR`.
+    """
     if image.mode.startswith(("I", "F")):
-        image = Image.fromarray((np.asarray(image, np.float64) / 257).clip(0, 255).astype(np.uint8))
+        values = np.nan_to_num(np.asarray(image, np.float64)).clip(0, 65535)
+        image = Image.fromarray(_upper_bits(values.astype(np.uint16)))
+    elif image.mode == "1":  # which Pillow does not reduce
+        image = image.convert("L")
+    elif image.mode == "LAB":  # which Pillow does not convert
+        image = image.getchannel("L")
     if (factor := min(image.size) // SMALL) > 1:
         image = storable(image).reduce(factor)
     if image.mode in ("RGBA", "PA", "LA"):
         image = storable(image).convert("RGBA").convert("RGB")
-    return np.asarray(image.convert("L"))
+    grey = np.asarray(image.convert("L"))
+    return _upper_bits(grey.astype(np.uint16) << 8) if deep else grey
+
+
+def _upper_bits(values: np.ndarray) -> np.ndarray:
+    """The upper 8 of the bits that values of 16 bits fill, a few hot pixels apart.
+
+    Sensors give 10, 12 or 14 of them: taken as 16, most such pictures are all but black.
+    """
+    bits = next(b for b in range(8, 17) if np.count_nonzero(values >> b) * 1000 <= values.size)
+    return (values >> (bits - 8)).clip(0, 255).astype(np.uint8)
 
 
 def storable(image: Image.Image) -> Image.Image:

@@ -30,7 +30,7 @@ from seg_datasets.core.sources import Folder
 from seg_datasets.core.specks import specks
 
 # Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 9
+LOOK = 10
 
 # So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
 _STRAY_KEPT = 16
@@ -138,7 +138,7 @@ def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, pairs.Picture
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         opened = images.open_image(data, small=True)
-        grey = images.small_grey(opened.image)
+        grey = images.small_grey(opened.image, deep=opened.mode in images.DEEP_COLOUR)
         as_bytes = opened.format == "JPEG" and opened.orientation == 1
         if as_bytes and grey.min() == grey.max():
             opened = images.open_image(data)  # one grey may be several colours

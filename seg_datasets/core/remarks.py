@@ -61,9 +61,8 @@ def label_fault(label: str, known: Collection[str]) -> tuple[Fault, str] | None:
         return Fault.LABEL_EMPTY, ""
     if label.strip() in known:
         return Fault.LABEL_PADDED, repr(label)
-    for other in known:
-        if same(other) == same(label.strip()):
-            return Fault.LABEL_CASE, f"{label!r}, elsewhere {other!r}"
+    if alike := [other for other in known if same(other) == same(label.strip())]:
+        return Fault.LABEL_CASE, f"{label!r}, elsewhere {min(alike)!r}"
     return Fault.LABEL_UNKNOWN, repr(label)
 
 
@@ -71,10 +70,11 @@ def category_faults(names: Iterable[str], where: str) -> Iterator[Remark]:
     """Names that a list of categories has twice, letter case and blanks around apart."""
     first: dict[str, str] = {}
     for name in names:
-        usual = first.setdefault(same(name.strip()), name)
-        if usual is not name:
-            again = "" if usual == name else f" and {name!r}"
-            yield Remark(Fault.CATEGORY_TWICE, where, f"{usual!r}{again}")
+        key = same(name.strip())
+        if key in first:
+            again = "" if first[key] == name else f" and {name!r}"
+            yield Remark(Fault.CATEGORY_TWICE, where, f"{first[key]!r}{again}")
+        first.setdefault(key, name)
 
 
 def unmatched(

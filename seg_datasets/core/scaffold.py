@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import tempfile
 import textwrap
 from collections import Counter
@@ -59,14 +60,13 @@ def make(name: str, found: Inspection, *, module: str, tests_beside: bool) -> Sc
     rule, questions = guess.declaration.splits, list(guess.questions)
     if not guess.has_splits:
         rule = _proposed(guess.declaration, facts, Folder(found.raw))
-        questions.append(
-            Question(
-                "splits",
-                "The raw data has no splits, these shares are a proposal. Which samples belong "
-                "together (a city, a patient, a video)? State their `group`; "
-                'group="auto" searches for it.',
+        text = "The raw data has no splits, these shares are a proposal. Are they right?"
+        if not rule.group and not any(question.about == "groups" for question in questions):
+            text += (
+                " Which samples belong together (a city, a patient, a video)? State their `group`; "
+                'group="auto" searches for it.'
             )
-        )
+        questions.append(Question("splits", text))
     declaration = dataclasses.replace(guess.declaration, splits=rule)
     questions.sort(key=lambda q: (not q.blocking, _PLACES.index(q.about)))
     draws = f"draw_{name}.py"
@@ -121,7 +121,7 @@ def _builder(
         lines = []
         for number, question in enumerate(questions, 1):
             if question.about in about:
-                lines += _comment(f"QUESTION {number}: {question.text}")
+                lines += [*_comment(f"QUESTION {number}: {question.text}"), *_pattern(question)]
         return lines
 
     blocking = [
@@ -219,7 +219,10 @@ def _readme(name: str, found: Inspection, questions: Sequence[Question]) -> str:
         "",
     ]
     if questions:
-        lines += ["Questions that the raw folder does not answer:", ""]
+        lines += [
+            "Questions that the raw folder does not answer (delete them once they are answered):",
+            "",
+        ]
         for number, question in enumerate(questions, 1):
             when = " **Before the first build.**" if question.blocking else ""
             lines.append(f"{number}. {question.text}{when}")
@@ -284,6 +287,12 @@ def _call(before: str, what: str, given: Sequence[str]) -> list[str]:
 def _comment(text: str) -> list[str]:
     short = textwrap.shorten(text, 270, placeholder=" … (README.md)")
     return [f"    # {line}" for line in textwrap.wrap(short, _WIDTH - 6)]
+
+
+def _pattern(question: Question) -> list[str]:
+    """The group that a flag would state, as the declaration writes it."""
+    found = re.match(r"--group='(?P<pattern>[^']+)'", question.answer)
+    return [f'    # If so: group={_raw_string(found["pattern"])}, or "auto".'] if found else []
 
 
 def _first_sentence(text: str) -> str:

@@ -6,8 +6,10 @@ import numpy as np
 
 from seg_datasets.core.facts import SPECK
 
-# A mask of noise has a candidate at every other pixel; so many of them say enough.
+# A mask of noise has a candidate at every other pixel; so many of them say enough. Runs are looked
+# at so many at a time, which bounds the memory.
 _MOST = 20_000
+_AT_A_TIME = 100_000
 
 
 def specks(ids: np.ndarray, last: np.ndarray) -> dict[int, int]:
@@ -29,11 +31,21 @@ def specks(ids: np.ndarray, last: np.ndarray) -> dict[int, int]:
     starts = np.append(0, ends[:-1] + 1)
     short = np.flatnonzero(ends - starts < SPECK)
     starts, length = starts[short], ends[short] - starts[short] + 1
+    tops = np.zeros(0, np.int64)
+    for at in range(0, starts.size, _AT_A_TIME):
+        part = slice(at, at + _AT_A_TIME)
+        tops = np.append(tops, _tops(ids, starts[part], length[part]))[:_MOST]
+        if tops.size == _MOST:
+            break
+    return _small_areas(ids, tops) if tops.size else {}
+
+
+def _tops(ids: np.ndarray, starts: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """First pixels of short runs with nothing of their class above and little below."""
     top = _beside(ids, starts, length, -1) == 0
     starts, length = starts[top], length[top]
     # Most tips of areas go on with a wider line below, and need no closer look.
-    tops = starts[length + _beside(ids, starts, length, 1) <= SPECK][:_MOST]
-    return _small_areas(ids, tops) if tops.size else {}
+    return np.asarray(starts[length + _beside(ids, starts, length, 1) <= SPECK])
 
 
 def _beside(ids: np.ndarray, starts: np.ndarray, length: np.ndarray, line: int) -> np.ndarray:

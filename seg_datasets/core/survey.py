@@ -97,6 +97,11 @@ class OpenQuestionsError(Exception):
 
 def declared(builder: Any) -> Declaration:
     """What a builder, or its class, declares."""
+    if not isinstance(builder.LIMITS, checks.Limits):
+        raise DeclarationError(
+            f"LIMITS = {builder.LIMITS!r}: write LIMITS = seg_datasets.Limits(few=10), with the "
+            "limits that are other than usual"
+        )
     return Declaration(
         classes=builder.CLASSES,
         source=builder.SOURCE,

@@ -129,3 +129,13 @@ def test_shapes_of_real_size_are_told_from_each_other() -> None:
         ("lake", "'water' by 'ice' (ice)"),
         ("boat", "'boat' by 'ice' (ice)"),
     ]
+
+
+def test_category_of_one_letter_may_be_there_twice_as_well() -> None:
+    remarks = [*category_faults(["a", "b", "a", "A"], FILE)]
+    assert [remark.what for remark in remarks] == ["'a'", "'a' and 'A'"]
+
+
+def test_known_spelling_that_is_named_does_not_depend_on_their_order() -> None:
+    for known in (("ROAD", "Road", "rOad"), ("rOad", "Road", "ROAD")):
+        assert label_fault("road", known) == (Fault.LABEL_CASE, "'road', elsewhere 'ROAD'")

@@ -191,3 +191,37 @@ def test_groups_that_are_found_keep_look_alikes_in_one_split(tmp_path: pathlib.P
 
 def test_groups_that_are_stated_are_not_described(tmp_path: pathlib.Path) -> None:
     assert examine(kit.DECLARATION, Folder(_raw(tmp_path).root)).groups == ""
+
+
+def test_set_of_one_view_says_nothing_of_its_splits() -> None:
+    view = np.asarray(leaks.picture(99).convert("L"), float)
+    facts = []
+    for i in range(40):
+        own = np.asarray(leaks.picture(i).convert("L"), float)
+        image = leaks.Image.fromarray((view * 0.85 + own * 0.15).astype(np.uint8)).convert("RGB")
+        facts.append(leaks.fact(f"{i:02}", shows=leaks.thumb(image)))
+    splits = {f.sample.id: ("train", "test")[i % 2] for i, f in enumerate(facts)}
+    assert not [f for f in leaks.said(facts, splits) if f.code == "SD415"]
+
+
+def test_class_mix_is_the_same_in_any_order_of_the_samples() -> None:
+    rng = np.random.default_rng(0)
+    facts = [
+        leaks.fact(f"{i:03}", group=f"g{i // 2}", counts={0: int(rng.integers(1, 99)), 1: 33, 2: 1})
+        for i in range(60)
+    ]
+    facts += [leaks.fact(f"x{i}", counts={0: 1, 1: 300 + i}) for i in range(8)]
+    splits = {f.sample.id: "test" if f.sample.id[0] == "x" else "train" for f in facts}
+    found = [f.message for f in leaks.said(facts, splits)]
+    assert "the rest" in found[0]
+    assert found == [f.message for f in leaks.said(facts[::-1], splits)]
+
+
+def test_share_that_is_off_by_less_than_a_sample_is_as_near_as_can_be(
+    tmp_path: pathlib.Path,
+) -> None:
+    raw = kit.Raw(tmp_path, np.random.default_rng(0))
+    raw.put("a_0")
+    raw.put("b_0")
+    splits = Grouped(train=70, test=30, pin={"train": ["a"], "test": ["b"]})
+    assert kit.findings(tmp_path, splits=splits) == []

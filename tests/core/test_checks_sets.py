@@ -1,7 +1,9 @@
 """What only a set can tell: one that is unlike the others, and what is wrong with all of them."""
 
 import dataclasses
+import math
 import pathlib
+import types
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +15,8 @@ import kit
 import misreadings
 from kit import CLASSES, Raw, said
 from seg_datasets.core.checks import Limits
-from seg_datasets.core.classes import ClassTable
+from seg_datasets.core.classes import ClassTable, DeclarationError
+from seg_datasets.core.survey import declared
 
 SOURCE = kit.DECLARATION.source
 NAMES = [f"{group}_{index}" for group in kit.GROUPS for index in range(6)]
@@ -229,3 +232,47 @@ def test_palettes_that_number_colours_differently(tmp_path: pathlib.Path) -> Non
     assert kit.findings(tmp_path) == []
     raw.put("a_1", mask=kit.voc_like(raw.labels(), dealt=(2, 1, 0)))
     assert said(kit.findings(tmp_path)) == [("SD210", "masks/a_1.png")]
+
+
+def test_specks_of_unknown_values_are_no_finding_of_their_own(raw: Raw) -> None:
+    ids = raw.labels(96, 96)
+    ids[::3, ::3] = 7
+    raw.put("a_0", mask=ids, width=96, height=96)
+    found = kit.findings(raw.root, limits=Limits(size_off=math.inf))
+    assert said(found) == [("SD201", "masks/a_0.png")]
+
+
+def test_masks_of_the_one_class_there_is_are_not_empty(raw: Raw) -> None:
+    for name in NAMES:
+        raw.put(name, mask=np.where(raw.labels() == 1, 0, 255).astype(np.uint8))
+    found = kit.findings(raw.root, classes=ClassTable("roof"))
+    assert {finding.code for finding in found} == {"SD310"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"few": 0},
+        {"few": "20"},
+        {"shift_gain": -0.1},
+        {"alike": float("nan")},
+        {"specks": True},
+        {"size_off": 0.5},
+        {"near_duplicate": 2},
+        {"mix_off": None},
+    ],
+)
+def test_limits_that_cannot_be_meant_are_a_mistake_of_the_declaration(wrong: dict) -> None:
+    with pytest.raises(DeclarationError, match=f"{next(iter(wrong))}=.*write a number from"):
+        Limits(**wrong)
+
+
+def test_limit_that_nothing_meets_silences_its_check(raw: Raw) -> None:
+    misreadings.mask_full_of_specks(raw, "a_1")
+    assert kit.findings(raw.root, limits=Limits(specks=math.inf)) == []
+
+
+def test_limits_that_are_no_limits_are_a_mistake_of_the_declaration() -> None:
+    builder = types.SimpleNamespace(LIMITS={"few": 10})
+    with pytest.raises(DeclarationError, match=r"write LIMITS = seg_datasets.Limits\(few=10\)"):
+        declared(builder)

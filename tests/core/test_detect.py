@@ -50,6 +50,46 @@ def test_what_is_stated_is_taken(tmp_path: pathlib.Path) -> None:
     assert len(found.scan.samples) == 20
 
 
+def test_numbers_of_objects_are_not_taken_for_images(tmp_path: pathlib.Path) -> None:
+    d = Drawing(tmp_path)
+    for number in range(20):
+        d.image(f"VOC2012/JPEGImages/{number}.jpg")
+        if number < 8:
+            d.mask(f"VOC2012/SegmentationClass/{number}.png", mode="P")
+            d.mask(f"VOC2012/SegmentationObject/{number}.png", mode="P")
+    found = detect(tmp_path)
+    assert found.source.images == "VOC2012/JPEGImages"
+    assert found.source.masks == "VOC2012/SegmentationClass"
+    assert "pictures that are not read: VOC2012/SegmentationObject/ (8)" in found.saw
+
+
+def test_pictures_elsewhere_that_take_no_part_are_told(tmp_path: pathlib.Path) -> None:
+    d = Drawing(tmp_path)
+    for number in range(4):
+        d.image(f"train/images/{number}.png")
+        d.mask(f"train/gt/{number}.png")
+        d.image(f"test/images/x{number}.png")
+    assert "pictures that are not read: test/images/ (4)" in detect(tmp_path).saw
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"mask_name": "mask"}, "--mask_name=mask does not say where the name stands"),
+        ({"images": "elsewhere"}, "--images=elsewhere: the raw folder has no such folder"),
+        ({"mask_name": "{stem}_m"}, "as image and mask under --mask_name={stem}_m"),
+    ],
+)
+def test_what_is_misstated_is_told(given: Any, told: str, tmp_path: pathlib.Path) -> None:
+    d = Drawing(tmp_path)
+    for number in range(4):
+        d.image(f"images/{number}.png")
+        d.mask(f"masks/{number}.png")
+    with pytest.raises(LayoutError) as refused:
+        detect(tmp_path, **given)
+    assert told in str(refused.value)
+
+
 def images_only(d: Drawing) -> None:
     for number in range(4):
         d.image(f"train/{number}.png")
@@ -77,6 +117,12 @@ def labelme(d: Drawing) -> None:
         d.text(f"{number}.json", '{"shapes": [], "imagePath": "0.jpg"}')
 
 
+def yolo(d: Drawing) -> None:
+    for number in range(5):
+        d.image(f"images/{number}.jpg")
+        d.text(f"labels/{number}.txt", "0 0.1 0.1 0.2 0.2 0.3 1\n3 .5 .5 .25 1e-3\n")
+
+
 def cvat(d: Drawing) -> None:
     d.image("images/1.jpg")
     d.text("annotations.xml", "<annotations><version>1.1</version><meta>")
@@ -98,6 +144,7 @@ def one_mask_per_object(d: Drawing) -> None:
         (nothing_of_use, "holds no picture"),
         (coco, "COCO (annotations.json) beside 1 picture"),
         (labelme, "LabelMe (0.json and 4 more)"),
+        (yolo, "YOLO (labels/0.txt and 4 more) beside 5 pictures"),
         (cvat, "CVAT (annotations.xml)"),
         (one_mask_per_object, "a mask for each object, as in stage1_train/0a7e/"),
     ],

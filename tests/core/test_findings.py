@@ -8,6 +8,7 @@ import defects
 import kit
 from kit import Raw
 from seg_datasets.core import checks
+from seg_datasets.core.checks import Finding, Severity, describe
 from seg_datasets.core.classes import DeclarationError
 
 
@@ -51,3 +52,8 @@ def test_forty_findings_are_counted_and_five_are_shown(raw: Raw) -> None:
     assert "SD004 unreadable-file: 40 errors" in refused
     assert "… and 35 more" in refused
     assert refused.count("is not an image this project reads") == 5
+
+
+def test_names_of_files_do_not_steer_the_terminal() -> None:
+    nasty = Finding("SD006", "x", Severity.WARNING, "a\x1b[2J\nSD000 b.png", "is odd", "mend it")
+    assert "a\\x1b[2J\\nSD000 b.png: is odd" in describe([nasty])

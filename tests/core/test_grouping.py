@@ -42,3 +42,12 @@ def test_sets_without_a_hint_stay_single() -> None:
     found = grouping.propose(facts, most=0.02)
     assert all(name == group for name, group in found.group_of.items())
     assert found.reasons == ()
+
+
+def test_two_groups_of_one_name_stay_two() -> None:
+    names = [f"a_{n:03}" for n in range(0, 96, 8)] + [f"a_x{n}_y0" for n in range(12)]
+    names += [f"b_{n:03}" for n in range(0, 96, 8)]
+    facts = [leaks.fact(n, shows=leaks.thumb(leaks.picture(i))) for i, n in enumerate(names)]
+    found = grouping.propose(facts, most=0.02).group_of
+    assert {found[f"a_{n:03}"] for n in range(0, 96, 8)} == {"a_000"}
+    assert {found[f"a_x{n}_y0"] for n in range(12)} == {"a_x0_y0"}

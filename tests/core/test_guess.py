@@ -1,6 +1,7 @@
 """What masks hold, and what it is called, comes out, with questions where the files do not tell."""
 
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 import kit
 from layouts import BLACK_WHITE, COLOURS, IDS, Drawing
+from seg_datasets.core.detection import encoding
 from seg_datasets.core.detection.guess import Guess, GuessError, guess
 from seg_datasets.core.sources import Folder
 
@@ -147,3 +149,35 @@ def test_a_lone_value_on_a_few_pixels_is_no_class(tmp_path: pathlib.Path) -> Non
     assert found.encoding.odd == {77: 1}
     assert found.declaration.classes.names == ("class_0", "class_1", "class_2")
     assert any("77 (1 px) stands in one mask" in question.text for question in found.questions)
+
+
+@pytest.mark.parametrize(
+    ("form", "groups"),
+    [
+        ("{0}_{1}", {"ann", "bob", "cid"}),
+        ("{0} ({1})", {"ann", "bob", "cid"}),
+        ("{0}-{1}_x", {"ann", "bob", "cid"}),
+        ("p_{0}/p_{1}", {"p_ann", "p_bob", "p_cid"}),
+    ],
+)
+def test_the_group_that_is_proposed_finds_the_groups(
+    form: str, groups: set, tmp_path: pathlib.Path
+) -> None:
+    d = Drawing(tmp_path)
+    for number in range(12):
+        name = form.format(("ann", "bob", "cid")[number % 3], number)
+        d.image(f"images/{name}.png")
+        d.mask(f"masks/{name}.png")
+    found = guess(Folder(tmp_path))
+    (asked,) = (question for question in found.questions if question.about == "groups")
+    pattern = asked.answer.partition("'")[2].partition("'")[0]
+    matches = [re.search(pattern, sample.id) for sample in found.layout.scan.samples]
+    assert {match["group"] for match in matches if match} == groups
+    assert all(matches)
+
+
+def test_each_mask_that_is_opened_is_told_once(tmp_path: pathlib.Path) -> None:
+    look(tmp_path, COLOURS)
+    opened = []
+    encoding.look(Folder(tmp_path), [f"masks/{n}.png" for n in range(6)], progress=opened.append)
+    assert sum(opened) == 6

@@ -80,3 +80,14 @@ def test_in_a_set_of_one_view_a_pair_has_to_stand_out() -> None:
 def test_no_pictures_and_unreadable_ones_are_no_look_alikes() -> None:
     assert lookalikes.clusters(lookalikes.pixels([]), most=MOST) == []
     assert lookalikes.clusters(lookalikes.pixels(["", "", "00"]), most=MOST) == []
+
+
+def test_pairs_that_a_finer_look_sorts_out_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = np.asarray(leaks.picture(0).resize((16, 16)).convert("L"), np.int64).reshape(-1)
+    rng = np.random.default_rng(0)
+    thumbs = (view + rng.integers(-9, 10, (200, 256))).clip(0, 255).astype(np.uint8)
+    thumbs[199] = thumbs[7].reshape(16, 16).T.reshape(-1)
+    thumbs[199, 0] ^= 1
+    assert lookalikes.clusters(thumbs, most=0.001) == [[7, 199]]
+    monkeypatch.setattr(lookalikes, "_not_far", lambda points, pairs, reach: pairs)
+    assert lookalikes.clusters(thumbs, most=0.001) == [[7, 199]]

@@ -82,3 +82,12 @@ def test_masks_of_another_shape_and_tiny_ones_have_no_shift() -> None:
     grey, ids = _scene(160)
     assert best_shift(grey, ids[:, :80]) == ((0, 0), 0.0)
     assert best_shift(grey[:20, :20], ids[:20, :20]) == ((0, 0), 0.0)
+
+
+def test_specks_are_the_same_however_many_runs_are_looked_at_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = np.random.default_rng(0).integers(0, 3, (60, 50)).astype(np.uint8)
+    whole = specks(ids, Runs.of(ids).last)
+    monkeypatch.setattr("seg_datasets.core.specks._AT_A_TIME", 7)
+    assert specks(ids, Runs.of(ids).last) == whole

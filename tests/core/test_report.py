@@ -18,10 +18,10 @@ from PIL import Image
 import builds
 import kit
 from seg_datasets.core import checks, report, verification
-from seg_datasets.core.report import choice, gallery, reasons, sections, thumbs
+from seg_datasets.core.report import choice, gallery, sections, thumbs
 from seg_datasets.core.report import kit as page_kit
 from seg_datasets.core.report.places import Places
-from seg_datasets.core.sources import Folder
+from seg_datasets.core.sources import Folder, Question
 from seg_datasets.core.survey import Examined, examine
 
 
@@ -70,6 +70,20 @@ def test_refused_folder_says_how_many_and_where_to_begin(tmp_path: pathlib.Path)
     assert "Refused: 3 errors of 2 kinds" in page
     assert 'Begin with <a href="#SD101">SD101 size-mismatch</a> (1)' in page
     assert page.index('id="SD101"') < page.index('id="SD201"')
+
+
+def test_open_questions_are_on_the_page_and_stand_in_the_way(tmp_path: pathlib.Path) -> None:
+    kit.draw(tmp_path)
+    asked = [
+        Question("classes", "What are the classes <called>?", "--classes=A", blocking=True),
+        Question("groups", "Which belong together?"),
+    ]
+    page = render(look(tmp_path), questions=asked)
+    assert '<a href="#questions">1 question</a> to answer before a build' in page
+    assert "Nothing stands in the way" not in page
+    assert "What are the classes &lt;called&gt;? Answer with --classes=A" in page
+    assert "Which belong together?" in page
+    assert "Open questions" not in render(look(tmp_path))
 
 
 def test_page_needs_nothing_from_outside_and_runs_one_script(tmp_path: pathlib.Path) -> None:
@@ -284,12 +298,6 @@ def test_unknown_values_have_their_share_in_the_balance(tmp_path: pathlib.Path) 
 )
 def test_small_shares_are_not_rounded_away(share: float, said: str) -> None:
     assert sections.percent(share) == said
-
-
-def test_reasons_are_those_of_the_documents() -> None:
-    assert reasons.why("SD001").startswith("A typo in a name drops the pair")
-    assert reasons.why("SD000") == ""
-    assert reasons.parse("### SD777 no-reason · error\nText.\n\n### SD778 x · error\n") == {}
 
 
 @given(st.text(alphabet=st.characters(codec=None, exclude_categories=())))

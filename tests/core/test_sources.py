@@ -2,6 +2,7 @@
 
 import pathlib
 import unicodedata
+from typing import Any
 
 import pytest
 
@@ -205,10 +206,11 @@ def test_source_that_cannot_be_meant(declared: dict[str, str]) -> None:
         ImageMaskFolders(**declared)  # type: ignore[arg-type]
 
 
-def test_group_that_is_no_regular_expression(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(("group", "says"), [("(", "no regular expression"), (3, "as text")])
+def test_group_that_is_no_regular_expression(tmp_path: pathlib.Path, group: Any, says: str) -> None:
     folder = _lay(tmp_path, "images/a.png", "masks/a.png")
-    with pytest.raises(DeclarationError, match="no regular expression"):
-        ImageMaskFolders(group="(").scan(folder)
+    with pytest.raises(DeclarationError, match=says):
+        ImageMaskFolders(group=group).scan(folder)
 
 
 def test_links_inside_are_followed_but_never_in_circles(tmp_path: pathlib.Path) -> None:

@@ -144,3 +144,33 @@ def test_any_list_gives_splits_or_our_error(data: bytes) -> None:
         with contextlib.suppress(SplitError):
             assignment = FromLists(all="all.txt").assign(facts, Folder(folder))
             assert {*assignment.split_of} == {"a", "b", "a/b"}
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "CMYK", "P", "LAB", "I", "F"])
+def test_pictures_of_every_mode_have_a_small_grey(mode: str) -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8))
+    if mode == "LAB":
+        shown = Image.merge("LAB", picture.split())
+    else:
+        shown = picture.convert("L").convert(mode) if mode in "IF" else picture.convert(mode)
+    grey = images.small_grey(images.open_image(kit.encoded(shown, "tif")).image)
+    assert grey.shape == (150, 200)
+    assert grey.min() < grey.max()
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_none_are_black() -> None:
+    values = np.array([[np.nan, np.inf], [-np.inf, 7.0]], np.float32)
+    assert images.small_grey(Image.fromarray(values)).tolist() == [[0, 255], [0, 0]]
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_depths_that_fill_a_part_of_16_bits_are_as_bright_as_others(bits: int) -> None:
+    grey = np.arange(256).repeat(40).reshape(64, 160)
+    deep = (grey << bits - 8).astype(np.uint16)
+    assert (images.small_grey(Image.fromarray(deep)) == grey).all()
+    deep[0, 0] = 65535  # a hot pixel
+    assert (images.small_grey(Image.fromarray(deep))[1:] == grey[1:]).all()
+    upper = Image.fromarray((grey << bits - 8 >> 8).astype(np.uint8)).convert("RGB")
+    spread = images.small_grey(upper, deep=True)
+    assert spread.max() >= 128 or bits == 8

@@ -127,7 +127,8 @@ def _too_few_groups(subject: Subject) -> Iterator[Row]:
 def _mostly_empty(subject: Subject) -> Iterator[Row]:
     alone, masks = _alone(subject)
     usual = _usual(_labelled(subject))
-    if len(alone[usual]) > subject.limits.empty_share * masks:
+    # Of one class, every mask holds that class only.
+    if len(subject.classes) > 1 and len(alone[usual]) > subject.limits.empty_share * masks:
         name = subject.classes.name_of(usual)
         yield (
             "all masks",
@@ -166,7 +167,9 @@ def _usual(labelled: Mapping[int, int]) -> int:
 
 def _specks(subject: Subject) -> Iterator[Row]:
     seen = [
-        (f, {i: n for i, n in f.mask.specks.items() if i != VOID_ID}) for f in readable(subject)
+        (f, {i: n for i, n in f.mask.specks.items() if i != VOID_ID})
+        for f in readable(subject)
+        if not _strays(f)  # where values are unknown, specks are theirs
     ]
     middle = sorted(sum(s.values()) for _, s in seen)[len(seen) // 2] if seen else 0
     for facts, by_class in seen:

@@ -7,6 +7,8 @@ import enum
 from collections import defaultdict
 from collections.abc import Sequence
 
+from seg_datasets.core.printing import printable
+
 _SHOWN = 5  # findings of one code in a message
 
 
@@ -79,7 +81,7 @@ def describe(findings: Sequence[Finding], *, most: int = _SHOWN) -> str:
             f"\n{code} {group[0].name}: {len(group)} {group[0].severity.value}"
             + "s" * (len(group) != 1)
         )
-        lines += [f"  {finding}" for finding in group[:most]]
+        lines += [f"  {printable(str(finding))}" for finding in group[:most]]
         if len(group) > most:
             lines.append(f"  … and {len(group) - most} more")
         lines += [f"  → {fix}" for fix in dict.fromkeys(f.fix for f in group[:most])]

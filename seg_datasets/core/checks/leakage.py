@@ -92,6 +92,8 @@ def _shares_off(subject: Subject) -> Iterator[Row]:
     total = sum(counts.values())
     for split, wanted in subject.wanted.items():
         share = counts[split] / total
+        if abs(counts[split] - wanted * total) < 1:
+            continue  # nearer than a sample is not to be had
         if abs(share - wanted) > subject.limits.share_off and abs(share - wanted) > wanted / 2:
             yield (
                 f"split {split!r}",

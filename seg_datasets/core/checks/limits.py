@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+
+from seg_datasets.core.classes import DeclarationError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
     """From where on a check speaks up. `docs/checks.md` tells how often each default is wrong.
+
+    Infinity is a limit that nothing meets: its check says no more.
 
     Attributes:
       share_off: a split is remarked on when its share is off by more than this, and by more than
@@ -38,7 +43,8 @@ class Limits:
         which two pictures show nearly the same; less where all pictures of a set look alike.
       mix_off: difference of a class's share of the pixels between a split and the rest that is
         remarked on, where one is twice the other and it is beyond chance.
-      alike: a split is remarked on whose pictures are usually less unlike than this.
+      alike: a split is remarked on whose pictures are usually less unlike than this, and those of
+        other splits twice as unlike them.
     """
 
     share_off: float = 0.03
@@ -65,3 +71,17 @@ class Limits:
     near_duplicate: float = 0.02
     mix_off: float = 0.05
     alike: float = 0.1
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            least, most = _RANGES.get(field.name, (0, math.inf))
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not least <= value <= most:  # NaN lies nowhere
+                raise DeclarationError(
+                    f"Limits({field.name}={value!r}): write a number from {least} to {most}"
+                )
+
+
+# Of limits that are not any number from 0 on.
+_RANGES = {"few": (1, math.inf), "size_off": (1, math.inf), "near_duplicate": (0, 1)}

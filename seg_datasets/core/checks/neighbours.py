@@ -3,9 +3,12 @@ look like beside each other."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
 
 from seg_datasets.core.checks.finding import Severity
 from seg_datasets.core.checks.subject import Check, Row, Subject, readable
@@ -21,6 +24,9 @@ _TOGETHER = 'give them one group (group="auto" finds such groups), and split by 
 # be so many standard errors of their means.
 _UNITS = 5
 _ERRORS = 4.0
+
+# The pictures of a split are of one view where those of others are so many times as unlike them.
+_STANDS_OUT = 2
 
 
 def _near(subject: Subject) -> Iterator[Row]:
@@ -99,7 +105,8 @@ def _first_torn(series: Series, subject: Subject) -> tuple[SampleFacts, SampleFa
 
 def _shared_ground(subject: Subject) -> Iterator[Row]:
     found, torn = Components(len(subject.facts)), []
-    for one, other in footprints.overlapping(subject.facts):
+    splits = [subject.split_of.get(f.sample.id, "") for f in subject.facts]
+    for one, other in footprints.overlapping(subject.facts, kinds=splits):
         found.join([(one, other)])
         if _torn((subject.facts[one], subject.facts[other]), subject):
             torn.append((one, other))
@@ -125,16 +132,17 @@ def _mix_off(subject: Subject) -> Iterator[Row]:
         if (split := subject.split_of.get(facts.sample.id)) and not facts.mask.void_only:
             units[split][facts.sample.group or facts.sample.id].append(facts)
     largest = max(units, key=lambda split: (len(units[split]), split), default="")
+    mixes = {split: _Mix.of(units[split].values()) for split in sorted(units)}
     for split in sorted(units.keys() - {largest}):
-        here = [*units[split].values()]
-        rest = [group for other in units if other != split for group in units[other].values()]
-        if min(len(here), len(rest)) < _UNITS:
+        here, rest = mixes[split], _Mix()
+        for beside in mixes.keys() - {split}:
+            rest.add(mixes[beside])
+        if min(here.groups, rest.groups) < _UNITS:
             continue
         for class_id, name in enumerate(subject.classes.names):
-            ours, theirs = (_shares(groups, class_id) for groups in (here, rest))
-            one, other = _mean(ours), _mean(theirs)
+            one, other = here.mean(class_id), rest.mean(class_id)
             apart = abs(one - other)
-            error = math.sqrt(_spread(ours) / len(ours) + _spread(theirs) / len(theirs))
+            error = math.sqrt(here.error(class_id) + rest.error(class_id))
             off = apart > subject.limits.mix_off and max(one, other) >= 2 * min(one, other)
             if off and apart > _ERRORS * error:
                 yield (
@@ -145,41 +153,71 @@ def _mix_off(subject: Subject) -> Iterator[Row]:
                 )
 
 
-def _shares(groups: Sequence[Sequence[SampleFacts]], class_id: int) -> list[float]:
-    """The mean share of a class in the labelled pixels of each group."""
-    return [
-        _mean(
-            [
-                facts.mask.counts.get(class_id, 0)
-                / (sum(n for id_, n in facts.mask.counts.items() if id_ != VOID_ID) or 1)
-                for facts in group
-            ]
-        )
-        for group in groups
-    ]
+# A share is a whole number of such parts: sums of them are exact in any order.
+_PARTS = 1 << 20
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+@dataclasses.dataclass
+class _Mix:
+    """How much of a picture each class fills, over groups.
 
+    Attributes:
+      groups: how many.
+      sums: class id → sum over groups of its mean share in the labelled pixels of a picture.
+      squares: the same of its square.
+    """
 
-def _spread(values: Sequence[float]) -> float:
-    mean = _mean(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    groups: int = 0
+    sums: Counter[int] = dataclasses.field(default_factory=Counter)
+    squares: Counter[int] = dataclasses.field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, groups: Collection[Sequence[SampleFacts]]) -> _Mix:
+        mix = cls(len(groups))
+        for group in groups:
+            shares: Counter[int] = Counter()
+            for facts in group:
+                pixels = {i: n for i, n in facts.mask.counts.items() if i != VOID_ID}
+                total = sum(pixels.values()) or 1
+                for class_id, count in pixels.items():
+                    shares[class_id] += _PARTS * count // total
+            for class_id, share in shares.items():
+                mix.sums[class_id] += share // len(group)
+                mix.squares[class_id] += (share // len(group)) ** 2
+        return mix
+
+    def add(self, other: _Mix) -> None:
+        self.groups += other.groups
+        self.sums.update(other.sums)
+        self.squares.update(other.squares)
+
+    def mean(self, class_id: int) -> float:
+        return self.sums[class_id] / (self.groups * _PARTS)
+
+    def error(self, class_id: int) -> float:
+        """The square of the mean's standard error."""
+        spread = self.groups * self.squares[class_id] - self.sums[class_id] ** 2
+        return spread / (self.groups**2 * (self.groups - 1) * _PARTS**2)
 
 
 def _all_alike(subject: Subject) -> Iterator[Row]:
+    """Splits of one view. In a set of one view, such as X-rays, that says nothing of a split."""
     thumbs: dict[str, list[str]] = defaultdict(list)
     for facts in readable(subject):
         if split := subject.split_of.get(facts.sample.id):
             thumbs[split].append(facts.image.thumb)
-    for split, shown in sorted(thumbs.items()):
-        usual = lookalikes.usual_unlikeness(lookalikes.pixels(shown))
-        if usual is not None and usual < subject.limits.alike:
+    shown = {split: lookalikes.pixels(some) for split, some in sorted(thumbs.items())}
+    for split, here in shown.items():
+        usual = lookalikes.usual_unlikeness(here)
+        if usual is None or usual >= subject.limits.alike or len(shown) < 2:
+            continue
+        rest = np.concatenate([some for other, some in shown.items() if other != split])
+        across = lookalikes.usual_unlikeness(here, rest)
+        if across is not None and across >= _STANDS_OUT * usual:
             yield (
                 f"split {split!r}",
-                f"holds {len(shown)} pictures of nearly one view: any two of them are usually "
-                f"{1 - usual:.0%} alike",
+                f"holds {len(here)} pictures of nearly one view: any two of them are usually "
+                f"{1 - usual:.0%} alike, and {max(0, 1 - across):.0%} like one of another split",
                 "take pictures of more scenes; a score on one view says little about others",
             )
 

@@ -107,9 +107,17 @@ def look(
     """
     chosen = evenly(paths, LOOKED_AT)
     last = images.ImageError("no mask can be read")
+    told = 0
+
+    def opened(count: int) -> None:
+        """Tells of each mask once, however often it is opened."""
+        nonlocal told
+        progress(max(0, count - told))
+        told = max(told, count)
+
     for bands in (1, 3, 4):
         try:
-            return _judged(_tally(folder, chosen, bands, progress), bands, of=len(paths))
+            return _judged(_tally(folder, chosen, bands, opened), bands, of=len(paths))
         except _OtherBandsError as error:
             last = images.ImageError(str(error))
     raise last
@@ -121,10 +129,10 @@ def _tally(
     tally, seen = _Tally(), 0
     nothing = RawTable(bands, {})
     problem = ""
-    for path in paths:
+    for count, path in enumerate(paths, 1):
         if seen > _ENOUGH:
             break
-        progress(1)
+        progress(count)
         try:
             mask = masks.read(folder.read(path), nothing)
         except masks.MisfitError as error:

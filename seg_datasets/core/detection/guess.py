@@ -127,14 +127,16 @@ def _assembled(
 
 
 def _splits(layout: Layout, given: Corrections) -> tuple[SplitRule, list[Question]]:
-    questions = []
-    if not given.group and (alike := _alike(layout.scan.samples)):
+    questions: list[Question] = []
+    for alike, pattern in (_alike(layout.scan.samples), _together(layout)):
+        if given.group or not alike or questions:
+            continue
         questions.append(
             Question(
                 "groups",
-                f"Names begin alike: {alike}. Do such samples belong together (a city, a patient, "
-                "a video), so that no split may tear them apart?",
-                r"--group='(?P<group>[^_/]+)[^/]*$', or --group=auto to have groups searched for",
+                f"{alike}. Do such samples belong together (a city, a patient, a video), so that "
+                "no split may tear them apart?",
+                f"--group='{pattern}', or --group=auto to have groups searched for",
             )
         )
     if layout.split_folders:
@@ -145,16 +147,34 @@ def _splits(layout: Layout, given: Corrections) -> tuple[SplitRule, list[Questio
     return splits.Grouped(group=given.group, all=1), questions
 
 
-def _alike(samples: Sequence[Sample]) -> str:
-    """The first words of names, where they part the samples into some groups."""
+def _alike(samples: Sequence[Sample]) -> tuple[str, str]:
+    """The first words of names, where they part the samples into some groups; their pattern."""
     words: Counter[str] = Counter()
+    ends = set()
     for sample in samples:
         name = sample.id.rpartition("/")[2]
         cut = min((name.index(c) for c in "_- ." if c in name), default=0)
         words[name[:cut]] += 1
+        ends.add(name[cut])
     if "" in words or not 1 < len(words) <= len(samples) / 2:
-        return ""
-    most = sorted(words.items(), key=lambda item: (-item[1], item[0]))
+        return "", ""
+    ended = "".join(sorted(ends, key="_. -".index))  # in a class of letters, - stands last
+    pattern = f"(?P<group>[^/{ended}]+)[^/]*$" if ended != "_" else "(?P<group>[^_/]+)[^/]*$"
+    return f"Names begin alike: {_most(words)}", pattern
+
+
+def _together(layout: Layout) -> tuple[str, str]:
+    """Folders of samples that are no splits, where they part the samples; their pattern."""
+    if layout.split_folders:
+        return "", ""
+    folders = Counter(sample.id.rpartition("/")[0] for sample in layout.scan.samples)
+    if not 1 < len(folders) <= len(layout.scan.samples) / 2 or "" in folders:
+        return "", ""
+    return f"Samples lie in folders: {_most(folders)}", "^(?P<group>.+)/"
+
+
+def _most(counts: Counter[str]) -> str:
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return few([f"{word} ({n})" for word, n in most], 5)
 
 

@@ -12,6 +12,7 @@ from seg_datasets.core.checks import Severity
 from seg_datasets.core.classes import few
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import Guess, guess, widened
+from seg_datasets.core.printing import printable
 from seg_datasets.core.sources import Folder, ImageMaskFolders, Question
 from seg_datasets.core.sources.patterns import split_order
 from seg_datasets.core.survey import Declaration, Examined, examine
@@ -70,14 +71,15 @@ def by_declaration(
 
 def describe(one: Inspection) -> str:
     """What was detected, what is open, what was found, and a verdict, for people."""
-    lines = [f"{one.raw}, as {one.dataset} declares it" if one.dataset else one.raw]
-    lines += [f"  {line}" for line in (one.guess.saw if one.guess else _declared(one))]
+    lines = [printable(f"{one.raw}, as {one.dataset} declares it" if one.dataset else one.raw)]
+    saw = one.guess.saw if one.guess else _declared(one)
+    lines += [f"  {printable(line)}" for line in saw]
     lines += [f"  splits: {_splits(one)}"]
     if one.examined.groups:
         lines += ["", one.examined.groups]
     if one.questions:
         lines += ["", "Open questions (* to answer before a build):"]
-        lines += [f"  {'*' if q.blocking else '-'} {q}" for q in one.questions]
+        lines += [f"  {'*' if q.blocking else '-'} {printable(str(q))}" for q in one.questions]
     if one.examined.findings:
         lines.append(checks.describe(one.examined.findings))
     return "\n".join([*lines, "", verdict(one)])
@@ -87,14 +89,24 @@ def verdict(one: Inspection) -> str:
     """The last line."""
     errors = one.examined.errors
     warnings = len(one.examined.findings) - errors
+    samples = _number(len(one.examined.subject.facts), "sample")
     counts = f"{_number(errors, 'error')}, {_number(warnings, 'warning')}"
-    if not errors:
-        return f"CLEAN: {_number(len(one.examined.subject.facts), 'sample')}, {counts}"
-    kinds = {f.code for f in one.examined.findings if f.severity is Severity.ERROR}
-    return (
-        f"NOT CLEAN: {counts}. A build would be refused for {few(sorted(kinds), 60)}; "
-        "docs/checks.md explains each code"
-    )
+    explained = "docs/checks.md explains each code"
+    kinds: dict[Severity, set[str]] = {severity: set() for severity in Severity}
+    for finding in one.examined.findings:
+        kinds[finding.severity].add(finding.code)
+    if errors:
+        refused = few(sorted(kinds[Severity.ERROR]), 60)
+        text = f"NOT CLEAN: {counts}. A build would be refused for {refused}; {explained}"
+    elif warnings:
+        codes = few(sorted(kinds[Severity.WARNING]), 60)
+        text = f"NO ERRORS: {samples}, {counts}. Look at {codes} before you build; {explained}"
+    else:
+        text = f"CLEAN: {samples}, {counts}"
+    blocking = sum(question.blocking for question in one.questions)
+    if blocking:
+        text += f". {_number(blocking, 'question')} to answer before a build"
+    return text
 
 
 def to_json(one: Inspection) -> dict[str, Any]:

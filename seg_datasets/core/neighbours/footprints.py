@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -12,47 +13,71 @@ from seg_datasets.core.facts import SampleFacts
 # Tiles that touch share an edge, and rounding may let them share a hair of ground; pixels.
 _LEAST = 0.5
 
+# Pairs that are all told; beyond them an image is held against so many of a kind and height. Images
+# that are so dense overlap each other as well.
+_MANY = 200_000
+_A_FEW = 2
+
 _FAR = 1e12  # beyond it, and for what is no number, a place is none
 
 _Corner = tuple[float, float]
 
 
-def overlapping(facts: Sequence[SampleFacts]) -> Iterator[tuple[int, int]]:
+def overlapping(
+    facts: Sequence[SampleFacts], *, kinds: Sequence[str] | None = None
+) -> Iterator[tuple[int, int]]:
     """Pairs of images whose ground overlaps by more than half a pixel, each once.
 
     A sweep from west to east, that holds each image against those that are open beside it. Of
-    images with the very same footprint only one is held against the others.
+    images with the very same footprint only one is held against the others; where
+    very many overlap, each is held against a few of each kind.
+
+    Args:
+      facts: of the images.
+      kinds: what each image is, such as its split; None where they are all alike.
     """
+    kinds = kinds or [""] * len(facts)
     by_place: dict[tuple, list[int]] = defaultdict(list)
     for row, one in enumerate(facts):
         image = one.image
         if len(image.geo) == 6 and image.width and image.height and _sound(one):
             by_place[(image.crs, image.geo, image.width, image.height)].append(row)
-    by_system: dict[str, list[list[int]]] = defaultdict(list)
+    by_system: dict[str, list[int]] = defaultdict(list)
     for (crs, *_), rows in by_place.items():
-        by_system[crs].append(rows)
+        by_system[crs].append(rows[0])
         yield from itertools.pairwise(rows)
-    for _, places in sorted(by_system.items()):
-        yield from _sweep(facts, [rows[0] for rows in places])
+    for _, rows in sorted(by_system.items()):
+        yield from _sweep(facts, rows, kinds)
 
 
-def _sweep(facts: Sequence[SampleFacts], rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _sweep(
+    facts: Sequence[SampleFacts], rows: Sequence[int], kinds: Sequence[str]
+) -> Iterator[tuple[int, int]]:
     corners = {row: _corners(facts[row]) for row in rows}
     boxes = {row: _box(corners[row]) for row in rows}
-    tallest = max(box[3] - box[1] for box in boxes.values())
-    opened: list[tuple[float, int]] = []  # lower edge and row, of boxes that may still be met
+    # Boxes that may still be met, by kind and by height to a power of two: lower edge and row.
+    # Those that reach up to a box from below are then not looked for among all.
+    opened: dict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
+    found = 0
     # At one place boxes end before others start: tiles that only touch are no neighbours here.
     for _, starts, row in sorted((boxes[row][at], at == 0, row) for row in rows for at in (0, 2)):
         _, low, _, high = boxes[row]
+        own = kinds[row], math.frexp(high - low)[1]
         if not starts:
-            opened.pop(bisect.bisect_left(opened, (low, row)))
+            opened[own].pop(bisect.bisect_left(opened[own], (low, row)))
             continue
-        first = bisect.bisect_left(opened, (low - tallest, -1))
-        last = bisect.bisect_right(opened, (high, len(facts)))
-        for _, other in opened[first:last]:
-            if boxes[other][3] > low and _share(facts, corners, row, other):
-                yield min(row, other), max(row, other)
-        bisect.insort(opened, (low, row))
+        for (_, exponent), some in opened.items():
+            here = 0
+            first = bisect.bisect_left(some, (low - 2.0**exponent, -1))
+            for at in range(first, bisect.bisect_right(some, (high, len(facts)))):
+                other = some[at][1]
+                if boxes[other][3] > low and _share(facts, corners, row, other):
+                    yield min(row, other), max(row, other)
+                    here += 1
+                    if found + here > _MANY and here >= _A_FEW:
+                        break
+            found += here
+        bisect.insort(opened[own], (low, row))
 
 
 def _share(

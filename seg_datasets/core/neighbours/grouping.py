@@ -85,10 +85,11 @@ def propose(facts: Sequence[SampleFacts], *, most: float) -> Proposal:
         samples = sum(len(run.rows) for run, reason in counted if reason == why)
         reasons.append(f"names: {samples} samples in {times} series; {why}")
     ids = [one.sample.id for one in facts]
+    uses = Counter(name for called in names.values() for name in called)
     least: dict[int, str] = {}  # by id, not by row: the order of the samples names nothing
     for row, name in enumerate(ids):
         least[found.first(row)] = min(name, least.get(found.first(row), name))
-    taken = {*ids}
+    taken = {*ids, *(name for name, times in uses.items() if times > 1)}
     group_of = {}
     for row, name in enumerate(ids):
         called = names.get(found.first(row), [])

@@ -42,7 +42,11 @@ _ALWAYS = 0.001
 _USUAL_FROM = 16  # pictures; of fewer, nobody can say what is usual
 _PAIRS_TRIED = 2000
 
-_ORDER = 5  # the descriptor holds the coefficients of the cosine transform up to this order
+# The descriptor holds the coefficients of the cosine transform up to this order; a finer one, of
+# all orders, sorts out most pairs that are none.
+_ORDER = 5
+_ALL_ORDERS = 2 * (THUMB - 1)
+_ROUNDING = 1e-4  # of the finer one's distances, and more
 _NEIGHBOURS = (8, 64)
 _AT_A_TIME = 1 << 13
 
@@ -78,17 +82,27 @@ def bar(thumbs: np.ndarray, most: float) -> float:
     return most if usual is None else min(most, max(_ALWAYS, _OF_USUAL * usual))
 
 
-def usual_unlikeness(thumbs: np.ndarray) -> float | None:
-    """The median unlikeness of two pictures of a set, or None where too few have any detail."""
-    worth = np.flatnonzero(detailed(thumbs))
-    if len(worth) < _USUAL_FROM:
+def usual_unlikeness(thumbs: np.ndarray, others: np.ndarray | None = None) -> float | None:
+    """The median unlikeness of two pictures of a set, or of one of it and one of others.
+
+    None where too few have any detail.
+    """
+    rows = _by_look(thumbs)
+    beside = rows if others is None else _by_look(others) + len(thumbs)
+    if min(len(rows), len(beside)) < _USUAL_FROM:
         return None
-    rows = worth[np.lexsort(thumbs[worth].T)]  # by what they show, not by where they stand
     pick = random.Random(0)
-    tried = [(int(pick.random() * len(rows)), int(pick.random() * len(rows))) for _ in
+    tried = [(int(pick.random() * len(rows)), int(pick.random() * len(beside))) for _ in
              range(_PAIRS_TRIED)]  # fmt: skip
-    pairs = rows[np.array([pair for pair in tried if pair[0] != pair[1]])]
-    return float(np.median(unlikeness(thumbs, pairs)))
+    pairs = [(rows[a], beside[b]) for a, b in tried if rows[a] != beside[b]]
+    both = thumbs if others is None else np.concatenate([thumbs, others])
+    return float(np.median(unlikeness(both, np.array(pairs))))
+
+
+def _by_look(thumbs: np.ndarray) -> np.ndarray:
+    """Rows that have detail, by what they show, not by where they stand."""
+    worth = np.flatnonzero(detailed(thumbs))
+    return np.asarray(worth[np.lexsort(thumbs[worth].T)])
 
 
 def detailed(thumbs: np.ndarray) -> np.ndarray:
@@ -156,7 +170,7 @@ def _join_near(thumbs: np.ndarray, rows: np.ndarray, found: Components, most: fl
     """
     from scipy import spatial
 
-    points = _descriptors(thumbs[rows])
+    points = _descriptors(thumbs[rows], _ORDER)
     # Neighbours in the tree become neighbours in memory: a quarter of the time.
     order = spatial.cKDTree(points, leafsize=32, balanced_tree=False).indices
     points, rows = np.ascontiguousarray(points[order]), rows[order]
@@ -164,17 +178,30 @@ def _join_near(thumbs: np.ndarray, rows: np.ndarray, found: Components, most: fl
     reach = (2 * most) ** 0.5 + 1e-6
     asking = np.arange(len(rows))
     tree = spatial.cKDTree(points, leafsize=32, balanced_tree=False)
+    fine = _descriptors(thumbs[rows], _ALL_ORDERS, np.float32)
+    checked = np.empty(0, np.int64)
+
+    def join(pairs: np.ndarray) -> None:
+        """Joins those that are look-alikes, of pairs that nobody has looked at yet."""
+        nonlocal checked
+        key = pairs[:, 0] * len(rows) + pairs[:, 1]
+        new = ~np.isin(key, checked)
+        checked = np.append(checked, key[new])
+        pairs = _not_far(fine, pairs[new], reach + _ROUNDING)
+        alike = unlikeness(thumbs, rows[pairs]) <= most
+        found.join((int(one), int(other)) for one, other in rows[pairs[alike]])
+
     for count in _NEIGHBOURS:
         near, far = _ask(tree, points, asking, count, reach)
-        _join_checked(thumbs, rows, near, found, most)
+        join(near)
         full = asking[far]
         strangers = {int(a) for a, b in near if found.first(rows[a]) != found.first(rows[b])}
         firsts = {found.first(int(rows[i])) for i in full}
         asking = np.array([int(i) for i in full if int(i) in strangers], np.int64)
-        if len(firsts) > 1:
-            heads = np.array([i for i, row in enumerate(rows) if int(row) in firsts], np.int64)
+        heads = np.array([i for i, row in enumerate(rows) if int(row) in firsts], np.int64)
+        if 1 < len(heads) < len(rows):
             few, _ = _ask(spatial.cKDTree(points[heads]), points[heads], None, count, reach)
-            _join_checked(thumbs, rows, heads[few], found, most)
+            join(heads[few])
         if not len(asking):
             return
 
@@ -193,36 +220,40 @@ def _ask(
     return pairs, here[:, -1]
 
 
-def _join_checked(
-    thumbs: np.ndarray, rows: np.ndarray, pairs: np.ndarray, found: Components, most: float
-) -> None:
-    alike = unlikeness(thumbs, rows[pairs]) <= most
-    found.join((int(one), int(other)) for one, other in rows[pairs[alike]])
+def _not_far(points: np.ndarray, pairs: np.ndarray, reach: float) -> np.ndarray:
+    """Pairs that lie no further apart than this."""
+    near = [np.empty((0, 2), np.int64)]
+    for at in range(0, len(pairs), _AT_A_TIME):
+        some = pairs[at : at + _AT_A_TIME]
+        apart = points[some[:, 0]] - points[some[:, 1]]
+        near.append(some[np.einsum("pc,pc->p", apart, apart) <= reach**2])
+    return np.concatenate(near)
 
 
-def _descriptors(thumbs: np.ndarray) -> np.ndarray:
-    """Low frequencies of the details, of length 1, in a form that no position changes.
+def _descriptors(thumbs: np.ndarray, order: int, kind: type = np.float64) -> np.ndarray:
+    """Frequencies of the details up to an order, in a form that no position changes.
 
     A flip turns the sign of coefficients of odd order, a turn by 90° also swaps c[u, v] and
     c[v, u]; absolute values, sums and differences stay, and are never further apart than the
-    coefficients themselves.
+    coefficients themselves. All details are of length 1.
     """
     from scipy import fft
 
-    rows = []
+    rows: list[np.ndarray] = []
     for at in range(0, len(thumbs), _AT_A_TIME):
         some = thumbs[at : at + _AT_A_TIME].astype(np.float64)
         some -= some.mean(axis=1, keepdims=True)
         some -= (some @ _ACROSS) @ _ACROSS.T / _SLOPE
         some /= np.sqrt(np.einsum("pc,pc->p", some, some))[:, None]
-        rows.append(_invariant(fft.dctn(some.reshape(-1, THUMB, THUMB), axes=(1, 2), norm="ortho")))
+        waves = fft.dctn(some.reshape(-1, THUMB, THUMB), axes=(1, 2), norm="ortho")
+        rows.append(_invariant(waves, order).astype(kind))
     return np.concatenate(rows)
 
 
-def _invariant(coefficients: np.ndarray) -> np.ndarray:
+def _invariant(coefficients: np.ndarray, most: int) -> np.ndarray:
     columns: list[np.ndarray] = []
-    for order in range(2, _ORDER + 1):  # of order 1, the slope has taken nearly all
-        for u in range(order // 2 + 1):
+    for order in range(2, most + 1):  # of order 1, the slope has taken nearly all
+        for u in range(max(0, order - THUMB + 1), order // 2 + 1):
             v = order - u
             one, other = coefficients[:, u, v], coefficients[:, v, u]
             if u % 2 or v % 2:

@@ -12,6 +12,7 @@ from seg_datasets.core import ledger
 from seg_datasets.core.checks import Finding, Severity
 from seg_datasets.core.report import gallery, kit, reasons, sections
 from seg_datasets.core.report.kit import count, text
+from seg_datasets.core.sources import Question
 from seg_datasets.core.survey import Examined, Survey
 from seg_datasets.core.write import write_atomically
 
@@ -66,11 +67,17 @@ def save(
     title: str,
     how_to_build: str,
     entry: ledger.Entry | None = None,
+    questions: Sequence[Question] = (),
     thumbnails: int = THUMBNAILS,
 ) -> None:
     """Writes the page; see `render`."""
     page = render(
-        examined, title=title, how_to_build=how_to_build, entry=entry, thumbnails=thumbnails
+        examined,
+        title=title,
+        how_to_build=how_to_build,
+        entry=entry,
+        questions=questions,
+        thumbnails=thumbnails,
     )
     write_atomically(path, page)
 
@@ -81,6 +88,7 @@ def render(
     title: str,
     how_to_build: str,
     entry: ledger.Entry | None = None,
+    questions: Sequence[Question] = (),
     thumbnails: int = THUMBNAILS,
 ) -> str:
     """What was found in a raw folder as one self-contained HTML page.
@@ -90,6 +98,7 @@ def render(
       title: what the page is about.
       how_to_build: commands, one a line.
       entry: what the version is, where one was built.
+      questions: what the raw folder does not tell.
       thumbnails: how many samples get a picture at most.
     """
     shown = gallery.pictures(examined, most=thumbnails)
@@ -101,7 +110,8 @@ def render(
         '<a class="skip" href="#gallery">Skip to the gallery</a>',
         f"<header><h1>{text(title)}</h1>{_facts(examined)}</header>",
         "<main>",
-        _verdict(examined, entry),
+        _verdict(examined, entry, questions),
+        _section("questions", "Open questions", _asked(questions)) if questions else "",
         _section("findings", "Findings", _findings(examined.findings, kinds, shown)),
         _section("balance", "Class balance", sections.balance(examined)),
         _section("sizes", "Sizes", sections.sizes(examined)),
@@ -138,7 +148,14 @@ def _facts(examined: Examined) -> str:
     return f'<p class="soft">{" · ".join(part for part in parts if part)}</p>'
 
 
-def _verdict(examined: Examined, entry: ledger.Entry | None) -> str:
+def _asked(questions: Sequence[Question]) -> str:
+    rows = (
+        f"<li>{'<b>Before a build:</b> ' * one.blocking}{text(str(one))}</li>" for one in questions
+    )
+    return f"<ol>{''.join(rows)}</ol>"
+
+
+def _verdict(examined: Examined, entry: ledger.Entry | None, questions: Sequence[Question]) -> str:
     errors = [f for f in examined.findings if f.severity is Severity.ERROR]
     warnings = [f for f in examined.findings if f.severity is Severity.WARNING]
     also = ""
@@ -155,7 +172,12 @@ def _verdict(examined: Examined, entry: ledger.Entry | None) -> str:
         return kit.verdict(
             f"Refused: {count(len(errors), 'error')} of {_kinds(errors)}", todo, also, good=False
         )
-    built = "Nothing stands in the way of a build."
+    blocking = sum(question.blocking for question in questions)
+    built = (
+        f'<a href="#questions">{count(blocking, "question")}</a> to answer before a build.'
+        if blocking
+        else "Nothing stands in the way of a build."
+    )
     if entry is not None:
         built = f"Version <code>{text(entry.key)}</code> was built."
         if entry.partial:

@@ -29,9 +29,12 @@ def _reasons() -> dict[str, str]:
 
 def parse(document: str) -> dict[str, str]:
     """Code → reason."""
-    reasons = {}
+    reasons: dict[str, str] = {}
+    last = ""
     for entry in _ENTRY.finditer(document):
         if found := _WHY.search(entry["text"]):
-            reason = " ".join(found["why"].split())
+            # On a page an entry stands alone: nothing is above it.
+            reason = re.sub(r"^as above\b", last, " ".join(found["why"].split()))
+            last = reason.rstrip(".")
             reasons[entry["code"]] = reason[:1].upper() + reason[1:]
     return reasons

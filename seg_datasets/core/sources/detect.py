@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from seg_datasets.core.classes import few
 from seg_datasets.core.sample import same
-from seg_datasets.core.sources import exports, hypotheses, patterns
+from seg_datasets.core.sources import exports, hypotheses, patterns, unrecognised
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.hypotheses import Hypothesis
@@ -105,7 +105,7 @@ def detect(
     given = hypotheses.Given(images, masks, image_name, mask_name)
     every = hypotheses.ranked(folder, files, given)
     if not every:
-        raise LayoutError(_nothing(folder, files, tools))
+        raise LayoutError(unrecognised.reason(folder, files, tools, given))
     best = every[0]
     source = ImageMaskFolders(
         best.images, best.masks, best.image_name, best.mask_name, ignore=tuple(ignore)
@@ -115,7 +115,7 @@ def detect(
         source = dataclasses.replace(source, ignore=(*ignore, *more))
         scan = source.scan(folder)
     if not scan.samples:
-        raise LayoutError(_nothing(folder, files, tools))
+        raise LayoutError(unrecognised.reason(folder, files, tools, given))
     folders, lists = _split_folders(scan), {}
     questions = _open(every, scan, given, files)
     if not folders:
@@ -129,6 +129,8 @@ def detect(
     saw = [_sentence(source, scan)]
     if more:
         saw.append(f"left out beside them: {few(more)}")
+    if others := _elsewhere(files, scan, more):
+        saw.append(f"pictures that are not read: {others}")
     if tools:
         saw.append(f"annotation files that are not read: {few(tools)}")
     if folders:
@@ -143,15 +145,19 @@ def _sentence(source: ImageMaskFolders, scan: Scan) -> str:
         return f"{'' if folder == '.' else folder + '/'}{name}"
 
     text = (
-        f"{len(scan.samples)} pairs: images {where(source.images, source.image_name)}, "
+        f"{_counted(len(scan.samples), 'pair')}: images {where(source.images, source.image_name)}, "
         f"masks {where(source.masks, source.mask_name)}"
     )
-    for count, what in (
-        (len(scan.images_without_mask), "images without a mask"),
-        (len(scan.masks_without_image), "masks without an image"),
+    for count, what, without in (
+        (len(scan.images_without_mask), "image", "a mask"),
+        (len(scan.masks_without_image), "mask", "an image"),
     ):
-        text += f"; {count} {what}" if count else ""
+        text += f"; {_counted(count, what)} without {without}" if count else ""
     return text
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def _open(
@@ -209,17 +215,27 @@ def _open(
 
 def _idle(files: Sequence[str], scan: Scan) -> list[str]:
     """Pictures that lie where images lie and are none of the set's."""
+    places = {s.image.rpartition("/")[0] for s in scan.samples}
+    return [path for path in _unused(files, scan) if path.rpartition("/")[0] in places]
+
+
+def _elsewhere(files: Sequence[str], scan: Scan, left_out: Sequence[str]) -> str:
+    """Folders of pictures that are none of the set's, where none of the set's images lie."""
+    places = {s.image.rpartition("/")[0] for s in scan.samples}
+    left = ImageMaskFolders(ignore=tuple(left_out))
+    counts = Counter(
+        path.rpartition("/")[0] or "."
+        for path in _unused(files, scan)
+        if path.rpartition("/")[0] not in places and not left.ignores(path)
+    )
+    return few([f"{place}/ ({n})" for place, n in sorted(counts.items())], 4)
+
+
+def _unused(files: Sequence[str], scan: Scan) -> list[str]:
     used = {path for s in scan.samples for path in (s.image, s.mask)}
     used.update(scan.images_without_mask, scan.masks_without_image, scan.foreign)
     used.update(path for paths in scan.clashes.values() for path in paths)
-    places = {s.image.rpartition("/")[0] for s in scan.samples}
-    return [
-        path
-        for path in files
-        if path not in used
-        and path.rpartition("/")[0] in places
-        and path.rpartition(".")[2].lower() in EXTENSIONS
-    ]
+    return [p for p in files if p not in used and p.rpartition(".")[2].lower() in EXTENSIONS]
 
 
 def _leftovers(scan: Scan) -> list[str]:
@@ -277,41 +293,3 @@ def _split_lists(folder: Folder, files: Sequence[str], scan: Scan) -> dict[str, 
     best = max(sorted(by_folder), key=lambda place: sum(n for _, n in by_folder[place].values()))
     found = {split: path for split, (path, _) in by_folder[best].items()}
     return dict(sorted(found.items(), key=lambda item: patterns.split_order(item[0])))
-
-
-def _nothing(folder: Folder, files: Sequence[str], tools: Sequence[str]) -> str:
-    """Why nothing was recognised, with what is there and what to do."""
-    pictures = [f for f in files if f.rpartition(".")[2].lower() in EXTENSIONS]
-    looks = hypotheses.look(folder, patterns.evenly(pictures, hypotheses.LOOKS))
-    kind = "pictures" if looks < 0 else "masks" if looks > 0 else "pictures or masks"
-    if tools:
-        beside = f" beside {len(pictures)} {kind}" if pictures else ""
-        return (
-            f"{folder.root} holds {few(tools)}{beside}, but no masks that go with images: such "
-            "annotations are not read yet. Export masks from the tool that made them (PNG, one "
-            "per image), or name the folders with --images and --masks"
-        )
-    kinds = Counter(f.rpartition(".")[2].lower() if "." in f else "no extension" for f in files)
-    if not files:
-        return f"{folder.root} is empty"
-    if not pictures:
-        seen = few([f"{n} .{kind}" for kind, n in kinds.most_common()])
-        return (
-            f"{folder.root} holds no picture ({', '.join(EXTENSIONS)}), but {seen}; convert them, "
-            "or give the folder that holds the pictures"
-        )
-    if per_object := hypotheses.one_mask_per_object(pictures):
-        return (
-            f"{folder.root} has one folder per image with a mask for each object, as in "
-            f"{per_object}/: merge the masks of an image into one file of class ids first"
-        )
-    places = Counter(f.rpartition("/")[0] or "." for f in pictures)
-    shown = [f"{place}/ ({n}, such as {_first(pictures, place)})" for place, n in places.items()]
-    return (
-        f"{folder.root} holds {kind}, but no two files that go together as image and mask: "
-        f"{few(shown, 4)}. Say which is which with --images, --masks, --image_name and --mask_name"
-    )
-
-
-def _first(pictures: Sequence[str], place: str) -> str:
-    return next(f.rpartition("/")[2] for f in pictures if (f.rpartition("/")[0] or ".") == place)

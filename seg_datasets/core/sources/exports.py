@@ -26,15 +26,18 @@ _XML = (
     ("CVAT", (rb"<annotations>", rb"<(?:image|track|meta)[ >]")),
     ("Pascal VOC", (rb"<annotation[ >]", rb"<(?:bndbox|polygon)>")),
 )
-_READERS = {"json": _JSON, "xml": _XML}
+# A first line of a class and at least four shares of the image: a box or a polygon.
+_TXT = (("YOLO", (rb"(?m)\A(?=.*\.\d)\d+(?: (?:[01]|[01]?\.\d+(?:[eE]-\d+)?)){4,}\s*$",)),)
+_READERS = {"json": _JSON, "xml": _XML, "txt": _TXT}
 
 
 def sniff(folder: Folder, files: Sequence[str]) -> list[str]:
     """What annotation exports there seem to be: "CVAT (annotations.xml)", most files first."""
-    waiting: dict[str, list[str]] = defaultdict(list)
-    for path in files:
-        if _extension(path) in _READERS:
-            waiting[path.rpartition("/")[0]].append(path)
+    waiting: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kind in _READERS:
+        for path in files:
+            if _extension(path) == kind:
+                waiting[kind, path.rpartition("/")[0]].append(path)
     found: dict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for paths in [*waiting.values()][: _MOST // _EACH]:

@@ -149,6 +149,8 @@ def _rank(one: Hypothesis, most: float) -> float:
     named = 0.2 if patterns.is_named_image(*_apart(one.images, one.masks), one.image_name) else 0.0
     extra = 0.005 * (len(one.image_name) + len(one.mask_name)) + 0.02 * ("{split}" in one.images)
     against = 0.8 * max(0, _image_role(one) - max(one.role, 0))
+    # Numbers of objects are pictures of another kind, however many pairs they make.
+    against += 1.0 * patterns.is_other_kind(*_apart(one.images, one.masks), one.image_name)
     return one.score / most + _WORD * one.role + named - apart - extra - against
 
 

@@ -201,6 +201,8 @@ def with_groups(
         table = rule.read(folder)
         groups = [table.get(same(s.id)) or table.get(same(s.image)) or "" for s in samples]
     else:
+        if not isinstance(rule, str):
+            raise DeclarationError(f"group={rule!r}: write a regular expression, as text")
         try:
             regex = re.compile(rule)
         except re.error as error:

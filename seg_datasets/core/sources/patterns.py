@@ -109,6 +109,11 @@ def is_named_image(folder: str, name: str) -> bool:
     return not _IMAGE_WORDS.isdisjoint((*_words(folder), *_words(name)))
 
 
+def is_other_kind(folder: str, name: str) -> bool:
+    """Whether a folder or a name pattern says that it is of objects' numbers or depths."""
+    return any(_OTHER_KINDS.get(word, 0) <= -6 for word in (*_words(folder), *_words(name)))
+
+
 def evenly(things: Sequence[str], most: int) -> list[str]:
     """At most so many of them, spread over all."""
     count = min(most, len(things))
