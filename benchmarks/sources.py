@@ -37,7 +37,7 @@ def draw(folder: pathlib.Path, annotations: int) -> None:
     for column in range(120):  # as ragged as a brush leaves it
         blob[rng.integers(90, 100) : rng.integers(200, 210), 50 + column] = 1
     string = coco.encode(blob)["counts"].decode()
-    with open(folder / "instances.json", "w", encoding="utf-8") as file:
+    with (folder / "instances.json").open("w", encoding="utf-8") as file:
         file.write('{"info": {}, "annotations": [')
         for number in range(annotations):
             turn = np.sort(rng.uniform(0, 2 * np.pi, POINTS))
@@ -64,12 +64,13 @@ def scan(folder: pathlib.Path) -> None:
     from seg_datasets.core.sources import Coco, Folder
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     found = Coco(images="images").scan(Folder(folder))
-    took = time.perf_counter() - start
+    took, busy = time.perf_counter() - start, time.process_time() - busy
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"{len(found.samples):,} images, {len(found.remarks):,} remarks: {took:.1f} s, "
+        f"{len(found.samples):,} images, {len(found.remarks):,} remarks: "
+        f"{took:.1f} s ({busy:.1f} s of one core), "
         f"{most >> 10} MiB at most, {before >> 10} MiB of it by importing"
     )
 

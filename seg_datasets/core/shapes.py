@@ -193,9 +193,9 @@ def covered(shapes: Sequence[Shape], *, width: int, height: int) -> Iterator[tup
     Yields:
       (name of the shape, which shapes cover it).
     """
+    scale = min(1.0, _SIDE / max(width, height, 1))
     if len({shape.label for shape in shapes}) < 2:  # no two classes
         return
-    scale = min(1.0, _SIDE / max(width, height, 1))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     canvas = Image.new("I", size)
     rings = [_ring(shape.points) * scale for shape in shapes]

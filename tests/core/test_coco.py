@@ -210,10 +210,45 @@ def test_real_panoptic_areas_are_exact(real_data):
             name = names[segment["category_id"]]
             each[name] = each.get(name, 0) + segment["area"]
     scan = source.scan(Folder(root))
-    assert len(scan.samples) == 20 and not scan.remarks
+    assert len(scan.samples) == 20
+    assert not scan.remarks
     for sample in scan.samples:
         painted = drawing.paint(sample.drawing, table, size=(1, 1))
         assert not painted.lost
         counts = np.bincount(painted.ids.ravel(), minlength=256)
         expected = areas[pathlib.Path(sample.image).name]
         assert {n: counts[table.id_of(n)] for n in expected} == expected
+
+
+def _panoptic(root: pathlib.Path, ids: np.ndarray, **more) -> Folder:
+    segments = [{"id": 300, "category_id": 1}, {"id": 5, "category_id": 2, "iscrowd": 1}]
+    one = {"image_id": 1, "file_name": "a.png", "segments_info": segments, **more}
+    (root / "masks").mkdir(exist_ok=True)
+    red, green = ids & 255, ids >> 8
+    coded = np.stack([red, green, ids * 0], axis=-1).astype(np.uint8)
+    Image.fromarray(coded).save(root / "masks" / "a.png")
+    _raw(root, _file(one))
+    return Folder(root)
+
+
+def test_segments_are_where_their_ids_are(tmp_path):
+    ids = np.zeros((16, 20), np.int64)
+    ids[2:6, 3:9], ids[10:, 15:], ids[0, 0] = 300, 5, 300
+    source = CocoPanoptic(annotations="all.json")
+    painted = _ids(source, _panoptic(tmp_path, ids))
+    np.testing.assert_array_equal(painted, np.where(ids == 300, 1, np.where(ids == 5, 255, 0)))
+    assert source.scan(Folder(tmp_path)).others == ("all.json", "masks/a.png")
+
+
+def test_segments_of_png_and_json_that_differ_are_found(tmp_path):
+    ids = np.full((16, 20), 77)
+    scan = CocoPanoptic(annotations="all.json").scan(_panoptic(tmp_path, ids))
+    assert scan.labels.keys() == {"segment 77 of no category"}
+    assert [r.fault for r in scan.remarks] == [Fault.NO_AREA, Fault.NO_AREA]
+
+
+@pytest.mark.parametrize("name", ["../../a.png", "/etc/passwd", "b.png", "../all.json"])
+def test_segments_are_read_from_nowhere_else(tmp_path, name):
+    folder = _panoptic(tmp_path, np.zeros((16, 20), np.int64), file_name=name)
+    with pytest.raises(AnnotationError):
+        CocoPanoptic(annotations="all.json").scan(folder)

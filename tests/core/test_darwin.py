@@ -38,14 +38,17 @@ def test_a_hole_stays_open_but_for_its_outline(tmp_path, shape):
     paths = {"path": [SQUARE, HOLE]} if shape == "complex_polygon" else {"paths": [SQUARE, HOLE]}
     ids = _ids(_raw(tmp_path, {"name": "Lung", shape: paths}))
     assert not ids[5, 5:8].any()
-    assert ids[4, 4:9].all() and ids[2:9, 2].all()
+    assert ids[4, 4:9].all()
+    assert ids[2:9, 2].all()
     assert np.count_nonzero(ids) == 11 * 7 - 3
 
 
 def test_the_right_end_of_a_slanted_edge_stays_out(tmp_path):
     ring = [{"x": x, "y": y} for x, y in ((2, 4), (4, 1), (9, 2), (10, 8))]
     ids = _ids(_raw(tmp_path, {"name": "Lung", "polygon": {"path": ring}}))
-    assert not ids[8, 10] and ids[7, 9] and ids[4, 2]
+    assert not ids[8, 10]
+    assert ids[7, 9]
+    assert ids[4, 2]
 
 
 def test_points_outside_lie_on_the_border(tmp_path):

@@ -69,7 +69,7 @@ def test_older_and_project_files_are_read_alike(tmp_path):
 
 def test_csv_says_what_json_says(tmp_path):
     plain = _ids(Via(), _raw(tmp_path, _content(_region(POLYGON))))
-    with open(tmp_path / "via.csv", "w", encoding="utf-8", newline="") as file:
+    with (tmp_path / "via.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["filename", "region_shape_attributes", "region_attributes"])
         rows.writerow(["a.png", json.dumps(POLYGON), '{"kind": "roof"}'])
@@ -131,4 +131,5 @@ def test_real_labels_with_a_line_break_and_empty_options_are_found(real_data):
     assert scan.labels.keys() == {"bina", "bina\n", "tree"}
     assert label_fault("bina\n", {"bina", "tree"})[0] is Fault.LABEL_PADDED
     (empty,) = [r for r in scan.remarks if r.fault is Fault.LABEL_EMPTY]
-    assert empty.where.startswith("val/") and "'image_quality'" in empty.where
+    assert empty.where.startswith("val/")
+    assert "'image_quality'" in empty.where

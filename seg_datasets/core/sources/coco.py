@@ -15,7 +15,7 @@ from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark, category_faults
 from seg_datasets.core.sources import annotated, foreign
-from seg_datasets.core.sources.annotated import AnnotationError, Annotated, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 

@@ -14,7 +14,7 @@ from seg_datasets.core.drawing import Shape
 from seg_datasets.core.images import ImageError, open_image
 from seg_datasets.core.remarks import Fault, Remark, category_faults
 from seg_datasets.core.sources import annotated, coco, foreign
-from seg_datasets.core.sources.annotated import AnnotationError, Annotated, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder, by_name
 

@@ -14,7 +14,7 @@ from typing import Any
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark
 from seg_datasets.core.sources import annotated, foreign
-from seg_datasets.core.sources.annotated import AnnotationError, Annotated, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 
