@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from seg_datasets.core.checks.finding import Severity
@@ -29,12 +30,32 @@ def _label_remarks(subject: Subject) -> Iterator[Remark]:
             yield Remark(fault[0], where, fault[1])
 
 
+def _overlaps(subject: Subject) -> Iterator[Row]:
+    """Pixels lost to shapes of another class, one row for each pair of classes."""
+    pixels: Counter[int] = Counter()
+    images: Counter[int] = Counter()
+    most: dict[int, tuple[int, str]] = {}
+    for facts in subject.facts:
+        for pair, lost in facts.mask.lost.items():
+            pixels[pair] += lost
+            images[pair] += 1
+            most[pair] = max(most.get(pair, (0, "")), (lost, facts.sample.id))
+    for pair, lost in sorted(pixels.items()):
+        below, top = (subject.classes.name_of(i) for i in divmod(pair, 256))
+        yield (
+            f"class {below!r}",
+            f"lies under {top!r} on {lost:,} pixels in {images[pair]} "
+            f"image{'s' * (images[pair] != 1)}, most of them in {most[pair][1]}",
+            "right where one thing stands before the other; else mend the order of the shapes",
+        )
+
+
 def _check(code: str, fault: Fault, severity: Severity, message: str, fix: str) -> Check:
     final = fault in (Fault.LABEL_UNKNOWN, Fault.LABEL_EMPTY)
     return Check(code, fault.value, severity, _said(fault, message, fix), final)
 
 
-CHECKS = (
+CHECKS: tuple[Check, ...] = (
     _check(
         "SD501",
         Fault.LABEL_UNKNOWN,
@@ -113,4 +134,5 @@ CHECKS = (
         "is an image that {} does not know",
         "annotate it, also if it shows nothing, or move it away; accepted, it is left out",
     ),
+    Check("SD513", "classes-overlap", Severity.WARNING, _overlaps),
 )
