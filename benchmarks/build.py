@@ -146,10 +146,11 @@ def build(kind: str, raw: pathlib.Path, out: pathlib.Path) -> dict[str, float]:
 
 def measure(kind: str, folder: pathlib.Path, name: str) -> dict[str, float]:
     """One build in a process of its own."""
-    out = folder / name
+    out, cache = folder / name, folder / f"cache-{name}"
+    shutil.rmtree(cache, ignore_errors=True)
     environment = {
         **os.environ,
-        "SEG_DATASETS_CACHE": os.fspath(folder / f"cache-{name}"),
+        "SEG_DATASETS_CACHE": os.fspath(cache),
         "SEG_DATASETS_CHECKSUMS": os.fspath(folder / "checksums"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }

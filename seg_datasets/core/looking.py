@@ -29,8 +29,9 @@ from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.specks import specks
 
-# Part of every cached row's key: raise it when a fact changes its meaning.
-LOOK = 10
+# Part of every cached row's key: raise it when a fact changes its meaning. One that comes or goes
+# changes the key by itself.
+LOOK = 11
 
 # So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
 _STRAY_KEPT = 16
@@ -41,6 +42,10 @@ _AT_A_TIME = 16
 _FRESH = 2_000_000_000
 
 _WORKERS = "SEG_DATASETS_WORKERS"
+
+
+_PARTS = (ImageFacts, MaskFacts, PairFacts)
+_FIELDS = " ".join(field.name for part in _PARTS for field in dataclasses.fields(part))
 
 
 def workers() -> int:
@@ -75,7 +80,7 @@ def collect(
       The facts in the order of the samples. A file that cannot be used has a `problem`; nothing is
       raised for it, so that all of them are found in one run.
     """
-    look = f"{LOOK} {Image.__version__} {table.signature()} {masks_follow_exif}"
+    look = f"{LOOK} {_FIELDS} {Image.__version__} {table.signature()} {masks_follow_exif}"
     known = cache.load(look) if cache else {}
     done: dict[int, SampleFacts] = {}
     todo: list[tuple[int, str]] = []
@@ -259,7 +264,7 @@ def _to_row(facts: SampleFacts) -> list:
 def _from_row(sample: Sample, row: list) -> SampleFacts:
     image, mask, pair = (
         dict(zip([f.name for f in dataclasses.fields(kind)], values, strict=True))
-        for kind, values in zip((ImageFacts, MaskFacts, PairFacts), row, strict=True)
+        for kind, values in zip(_PARTS, row, strict=True)
     )
     for name in ("counts", "stray", "palette", "specks", "lost"):
         mask[name] = {int(k): v for k, v in mask[name].items()}  # JSON keys are text
