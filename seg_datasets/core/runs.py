@@ -28,8 +28,9 @@ class Runs:
     def of(cls, pixels: np.ndarray) -> Runs:
         """The runs of an array (H, W)."""
         flat = np.ascontiguousarray(pixels).reshape(-1)
-        ends = np.ones(flat.size, bool)
+        ends = np.empty(flat.size, bool)
         np.not_equal(flat[1:], flat[:-1], out=ends[:-1])
+        ends[-1] = True
         last = np.flatnonzero(ends)
         return cls(pixels.shape, last, flat[last])
 
@@ -52,8 +53,9 @@ class Runs:
 
     def to(self, values: np.ndarray) -> Runs:
         """The same mask with other values for the runs; neighbours that are equal now are one."""
-        ends = np.ones(values.size, bool)
+        ends = np.empty(values.size, bool)
         np.not_equal(values[1:], values[:-1], out=ends[:-1])
+        ends[-1] = True
         return Runs(self.shape, self.last[ends], values[ends])
 
     def pixels(self) -> np.ndarray:
