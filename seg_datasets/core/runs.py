@@ -8,6 +8,14 @@ import hashlib
 import numpy as np
 
 
+def alternating(inside: np.ndarray) -> list[int]:
+    """How many pixels of a shape, row after row, lie outside and inside by turns, outside first."""
+    flat = inside.reshape(-1)
+    turns = np.flatnonzero(np.diff(flat, prepend=False))
+    lengths: list[int] = np.diff(turns, prepend=0, append=flat.size).tolist()
+    return lengths
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Runs:
     """The rows of a mask as one line, cut wherever the value changes.

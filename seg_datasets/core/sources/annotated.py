@@ -44,7 +44,6 @@ class Annotated:
       size: width and height, where the annotation tells them.
       file: the annotation file, below the raw folder.
       names: of the shapes, for messages ("shape 17"); their numbers if not given.
-      group: where the annotation itself tells what belongs together.
     """
 
     image: str
@@ -52,7 +51,6 @@ class Annotated:
     size: tuple[int, int] | None
     file: str
     names: Sequence[str] = ()
-    group: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,7 +130,6 @@ def scan(source: ShapeSource, folder: Folder, annotated: Iterable[Annotated]) ->
             id=pictures.id_of(image),
             image=image,
             mask=one.file,
-            group=one.group,
             folder=pictures.id_of(image).rpartition("/")[0].partition("/")[0],
             drawing=drawing.dump(one.shapes, one.size),
         )

@@ -13,6 +13,7 @@ from seg_datasets.core.classes import ClassTable, RawTable
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.images import ImageError, open_image
 from seg_datasets.core.remarks import Fault, Remark, category_faults
+from seg_datasets.core.runs import alternating
 from seg_datasets.core.sources import annotated, coco, foreign
 from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
 from seg_datasets.core.sources.base import Scan
@@ -111,9 +112,6 @@ def _segments(ids: np.ndarray) -> Iterator[tuple[int, list[Any]]]:
         if segment == 0:
             continue
         mask = places[where] == number
-        flat = mask.ravel()
-        turns = np.flatnonzero(np.diff(flat, prepend=False))
-        runs = np.diff(turns, prepend=0, append=flat.size)
         rows, columns = where
-        window = [columns.start, rows.start, mask.shape[1], mask.shape[0], runs.tolist()]
+        window = [columns.start, rows.start, mask.shape[1], mask.shape[0], alternating(mask)]
         yield segment, window

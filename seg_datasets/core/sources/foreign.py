@@ -11,9 +11,6 @@ from xml.etree.ElementTree import Element
 from seg_datasets.core.sources.annotated import AnnotationError
 from seg_datasets.core.sources.folder import Folder
 
-# An annotation file of more bytes than this is read in pieces by those sources that can.
-MOST_BYTES = 1 << 31
-
 # No tool nests the elements of an XML file deeper.
 _DEEPEST = 100
 

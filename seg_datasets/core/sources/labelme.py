@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from seg_datasets.core import images
 from seg_datasets.core.classes import VOID, ClassTable, RawTable
 from seg_datasets.core.drawing import Shape
+from seg_datasets.core.runs import alternating
 from seg_datasets.core.sources import annotated, foreign
 from seg_datasets.core.sources.annotated import Annotated, ShapeSource
 from seg_datasets.core.sources.base import Scan
@@ -104,9 +104,7 @@ def _mask(_: LabelMe, one: Mapping[str, Any], points: Points) -> tuple[str, list
     if png.size != (right - left + 1, bottom - top + 1):
         raise ValueError(f"a mask of {png.width}×{png.height} pixels that lies elsewhere")
     covered = np.asarray(png).reshape(png.height * png.width, -1).any(axis=1)
-    edges = np.flatnonzero(np.diff(covered, prepend=False)).tolist()
-    runs = [after - before for before, after in itertools.pairwise([0, *edges, covered.size])]
-    return "runs", [left, top, *png.size, runs]
+    return "runs", [left, top, *png.size, alternating(np.asarray(covered))]
 
 
 def _disc(middle: tuple[float, float], radius: float) -> tuple[str, list]:

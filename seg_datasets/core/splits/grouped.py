@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from collections import Counter
@@ -10,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sources import Folder
-from seg_datasets.core.sources.image_mask_folders import GroupRule
 from seg_datasets.core.splits import rule as rules
 from seg_datasets.core.splits.rule import Assignment, SplitError
 
@@ -19,7 +19,7 @@ _SEEDS_TRIED = 1000
 _DEALS_TRIED = 200_000
 
 
-class Grouped:
+class Grouped(rules.ByShares):
     """Whole groups to splits by a hash of the group's name.
 
     Stable: a group's split depends on its name and the rule alone, so adding raw files never moves
@@ -33,30 +33,12 @@ class Grouped:
       **shares: split → share, in any unit: `train=80, validation=10, test=10`.
     """
 
-    def __init__(
-        self,
-        *,
-        group: GroupRule | None = None,
-        seed: str | int = "",
-        pin: Mapping[str, Sequence[str]] | None = None,
-        **shares: float,
-    ):
-        self.group = group
-        self.seed = str(seed)
-        self.shares = rules.parse_shares("Grouped", shares)
+    _rule = "Grouped"
+
+    @functools.cached_property
+    def _ends(self) -> dict[str, int]:
         ends = itertools.accumulate(rules.whole_parts(self.shares).values())
-        self._ends = dict(zip(self.shares, ends, strict=True))
-        self.pin = rules.parse_pin("Grouped", pin, self.shares)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The splits."""
-        return tuple(self.shares)
-
-    def describe(self) -> str:
-        """The rule in one line."""
-        shares, pin = rules.written(self.shares), rules.written_pin(self.pin)
-        return f"Grouped({shares}, group={self.group!r}, seed={self.seed!r}{pin})"
+        return dict(zip(self.shares, ends, strict=True))
 
     def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
         """Assigns whole groups.

@@ -7,7 +7,7 @@ import fractions
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from seg_datasets.core.classes import DeclarationError, few
 from seg_datasets.core.facts import SampleFacts
@@ -57,6 +57,35 @@ class SplitRule(Protocol):
 
     def describe(self) -> str:
         """The rule in one line, for metadata and the ledger."""
+
+
+class ByShares:
+    """What the rules are told that deal groups by shares alone."""
+
+    _rule: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        group: GroupRule | None = None,
+        seed: str | int = "",
+        pin: Mapping[str, Sequence[str]] | None = None,
+        **shares: float,
+    ):
+        self.group = group
+        self.seed = str(seed)
+        self.shares = parse_shares(self._rule, shares)
+        self.pin = parse_pin(self._rule, pin, self.shares)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits."""
+        return tuple(self.shares)
+
+    def describe(self) -> str:
+        """The rule in one line."""
+        shares, pin = written(self.shares), written_pin(self.pin)
+        return f"{self._rule}({shares}, group={self.group!r}, seed={self.seed!r}{pin})"
 
 
 def parse_shares(rule: str, shares: Mapping[str, float]) -> dict[str, fractions.Fraction]:

@@ -10,7 +10,6 @@ from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
-from seg_datasets.core.sources.image_mask_folders import GroupRule
 from seg_datasets.core.splits import balance, presence
 from seg_datasets.core.splits import rule as rules
 from seg_datasets.core.splits.rule import Assignment, Shares, SplitError
@@ -19,7 +18,7 @@ from seg_datasets.core.splits.rule import Assignment, Shares, SplitError
 _TRIED = 200
 
 
-class Stratified:
+class Stratified(rules.ByShares):
     """Whole groups to splits, each split with its share of every class's pixels and of the samples.
 
     Promises that no split stays without a class that at least as many groups have as there are
@@ -33,28 +32,7 @@ class Stratified:
       **shares: split → share, in any unit: `train=80, validation=10, test=10`.
     """
 
-    def __init__(
-        self,
-        *,
-        group: GroupRule | None = None,
-        seed: str | int = "",
-        pin: Mapping[str, Sequence[str]] | None = None,
-        **shares: float,
-    ):
-        self.group = group
-        self.seed = str(seed)
-        self.shares = rules.parse_shares("Stratified", shares)
-        self.pin = rules.parse_pin("Stratified", pin, self.shares)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The splits."""
-        return tuple(self.shares)
-
-    def describe(self) -> str:
-        """The rule in one line."""
-        shares, pin = rules.written(self.shares), rules.written_pin(self.pin)
-        return f"Stratified({shares}, group={self.group!r}, seed={self.seed!r}{pin})"
+    _rule = "Stratified"
 
     def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
         """Assigns whole groups.
