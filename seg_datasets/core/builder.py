@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from seg_datasets.core import checks, ledger, manifest, report, workspace, write
+from seg_datasets.core import checks, features, ledger, manifest, report, workspace, write
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import Sharding, SplitPlan
@@ -34,7 +34,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
       CLASSES: names, ids and colours.
       SOURCE: the raw layout.
       SPLITS: which sample goes where.
-      CHANNELS: channels of image records: 1, 3 or 4.
+      CHANNELS: channels of image records; other than 1, 3 or 4 they are stored as a tensor.
       IMAGE_DTYPE: np.uint8 or np.uint16.
       ACCEPT: code of a check → reason, for errors that are known and meant.
       LIMITS: thresholds of checks, where the defaults do not fit the data.
@@ -89,21 +89,12 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(None, None, self.CHANNELS),
-                        dtype=self.IMAGE_DTYPE,
-                        doc="The picture, upright, as its source holds it.",
-                    ),
-                    "mask": tfds.features.LabeledImage(
-                        labels=list(self.CLASSES.names),
-                        shape=(None, None, 1),
-                        encoding_format="png",
-                        doc="A class id for each pixel, 255 for void.",
-                    ),
-                    "id": tfds.features.Text(doc="Unique name within the dataset."),
-                    "group": tfds.features.Text(doc="What splits never tear apart."),
-                }
+                features.declare(
+                    self.CLASSES,
+                    channels=self.CHANNELS,
+                    dtype=self.IMAGE_DTYPE,
+                    georeferenced=getattr(self.SOURCE, "georeferenced", False),
+                )
             ),
             supervised_keys=("image", "mask"),
             metadata=tfds.core.MetadataDict(
@@ -210,8 +201,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         self, samples: Sequence[SampleFacts], recipe: write.Recipe
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         for one in samples:
-            example: dict[str, Any] = dict(write.encoded(one, recipe))
-            yield one.sample.id, {**example, "id": one.sample.id, "group": one.sample.group}
+            record = write.encoded(one, recipe)
+            yield one.sample.id, features.example(record, dtype=self.IMAGE_DTYPE)
 
     def _survey(
         self,

@@ -19,6 +19,8 @@ from seg_datasets.core.images import ImageError
 from seg_datasets.core.masks import Mask
 from seg_datasets.core.painting import KINDS
 from seg_datasets.core.runs import Runs
+from seg_datasets.core.sources.folder import Folder
+from seg_datasets.core.stencils import STENCIL, Stencils
 
 # More pixels than any picture has: what an annotation claims is held against it before any memory
 # is asked for.
@@ -84,13 +86,16 @@ def possible(width: int, height: int) -> bool:
     return width > 0 and height > 0 and width * height <= _MOST_PIXELS
 
 
-def paint(drawing: bytes, table: RawTable, *, size: tuple[int, int]) -> Painted:
+def paint(
+    drawing: bytes, table: RawTable, *, size: tuple[int, int], folder: Folder | None = None
+) -> Painted:
     """Paints a drawing.
 
     Args:
       drawing: see `dump`.
       table: label → class id.
       size: width and height of the picture, where the annotation does not tell.
+      folder: where the files are that a `stencil` names.
 
     Raises:
       DrawingError: a shape that cannot be painted, or a picture of more pixels than there are.
@@ -103,13 +108,15 @@ def paint(drawing: bytes, table: RawTable, *, size: tuple[int, int]) -> Painted:
     drawn = np.zeros((height, width), bool) if len(shapes) > 1 else None
     lost: dict[tuple[int, int], int] = {}
     painted = 0
+    stencils = Stencils(folder)
     for number, shape in enumerate(shapes):
         class_id = table.id_of(shape.label)
         if class_id is None:  # its label has a finding of its own
             continue
         try:
-            left, top, mask = KINDS[shape.kind](shape.data, (width, height))
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            paint = stencils.cut if shape.kind == STENCIL else KINDS[shape.kind]
+            left, top, mask = paint(shape.data, (width, height))
+        except (OSError, ValueError, TypeError, IndexError, OverflowError) as error:
             raise DrawingError(f"cannot be painted: shape {number}: {error}") from error
         painted += mask.size
         if painted > _MOST_PAINT:
@@ -122,6 +129,10 @@ def paint(drawing: bytes, table: RawTable, *, size: tuple[int, int]) -> Painted:
                     lost[other, class_id] = lost.get((other, class_id), 0) + int(pixels)
             drawn[window] |= mask
         ids[window][mask] = class_id
+    try:
+        stencils.refuse_unasked()
+    except ValueError as error:
+        raise DrawingError(f"cannot be painted: {error}") from error
     return Painted(ids, lost)
 
 

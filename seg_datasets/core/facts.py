@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -156,19 +156,34 @@ class SampleFacts:
     pair: PairFacts = PairFacts()
 
     @property
+    def georeferenced(self) -> bool:
+        """Whether the record tells where its pixels lie."""
+        return bool(self.sample.view and self.image.geo)
+
+    @property
     def content(self) -> bytes:
-        """Digest of what a record holds: id, group, image, ids."""
-        return content_digest(self.sample.id, self.sample.group, self.image.content, self.mask.ids)
+        """Digest of what a record holds: id, group, image, ids; and where it lies, if it tells."""
+        where = place_of(self.image.geo, self.image.crs) if self.georeferenced else ""
+        return content_digest(
+            self.sample.id, self.sample.group, self.image.content, self.mask.ids, where
+        )
 
 
-def content_digest(name: str, group: str, image: str, ids: str) -> bytes:
+def place_of(transform: Sequence[float], crs: str) -> str:
+    """Where pixels lie, as a line for digests."""
+    return f"{[float(v) for v in transform]} {crs}"
+
+
+def content_digest(name: str, group: str, image: str, ids: str, where: str = "") -> bytes:
     """What a sample is, whatever build of an encoder its record was made with."""
-    return hashlib.sha256("\0".join((name, group, image, ids)).encode()).digest()
+    parts = (name, group, image, ids, where) if where else (name, group, image, ids)
+    return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
-def pixel_digest(image: Image.Image) -> str:
+def pixel_digest(pixels: Image.Image | np.ndarray) -> str:
     """Digest of the pixels a record would hold."""
-    return _digest(np.asarray(image), image.mode)
+    kind = str(pixels.dtype) if isinstance(pixels, np.ndarray) else pixels.mode
+    return _digest(np.asarray(pixels), kind)
 
 
 def ids_digest(ids: np.ndarray) -> str:

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core import images
+from seg_datasets.core import images, records
 from seg_datasets.core.classes import few
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import BuildPlan
@@ -131,9 +131,15 @@ def raw_files(
     facts: Sequence[SampleFacts], folder: Folder, others: Sequence[str]
 ) -> dict[str, str]:
     """Raw file → digest of its bytes, for all that decides what the dataset is."""
-    files = {plain(f.sample.image): f.image.sha256 for f in facts}
-    files |= {plain(f.sample.mask): f.mask.sha256 for f in facts if not f.sample.drawing}
-    files |= {plain(name): hashlib.sha256(folder.read(name)).hexdigest() for name in others}
+    files = {plain(f.sample.image): f.image.sha256 for f in facts if not f.sample.view}
+    files |= {
+        plain(f.sample.mask): f.mask.sha256
+        for f in facts
+        if not (f.sample.drawing or f.sample.mask_view)
+    }
+    for name in dict.fromkeys((*others, *(part for f in facts for part in f.sample.parts))):
+        if plain(name) not in files:
+            files[plain(name)] = records.digest(folder.path(name))[0]
     return dict(sorted(files.items()))
 
 

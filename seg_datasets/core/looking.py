@@ -13,7 +13,7 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from seg_datasets.core import drawing, images, masks, pairs
+from seg_datasets.core import images, masks, opening, pairs
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import (
@@ -28,6 +28,7 @@ from seg_datasets.core.images import ImageError
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.specks import specks
+from seg_datasets.core.views import View
 
 # Part of every cached row's key: raise it when a fact changes its meaning. One that comes or goes
 # changes the key by itself.
@@ -127,27 +128,38 @@ def look_at(
     sample: Sample, *, folder: Folder, table: RawTable, masks_follow_exif: bool | None = None
 ) -> SampleFacts:
     """One look at one sample."""
-    image, picture = _look_at_image(folder, sample.image)
-    drawn_on = image.orientation if masks_follow_exif is False else 1
-    size = image.width, image.height
-    mask, ids = _look_at_mask(folder, sample, table, drawn_on=drawn_on, size=size)
+    try:
+        seen = opening.image_file(sample, folder)
+    except (OSError, ValueError) as error:
+        image, picture, none = ImageFacts("", 0, problem=f"cannot be read: {error}"), None, None
+    else:
+        image, picture = _look_at_image(seen)
+        none = seen.none
+    mask, ids = _look_at_mask(
+        sample,
+        table,
+        folder=folder,
+        size=(image.width, image.height),
+        drawn_on=image.orientation if masks_follow_exif is False else 1,
+        none=none,
+    )
     return SampleFacts(sample, image, mask, pairs.look(picture, ids))
 
 
-def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, pairs.Picture | None]:
+def _look_at_image(seen: View) -> tuple[ImageFacts, pairs.Picture | None]:
     """What one look at the image tells, and what its mask is held against."""
-    try:
-        data = folder.read(name)
-    except (OSError, ValueError) as error:
-        return ImageFacts("", 0, problem=f"cannot be read: {error}"), None
+    data = seen.data
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         opened = images.open_image(data, small=True)
-        grey = images.small_grey(opened.image, deep=opened.mode in images.DEEP_COLOUR)
+        halved = opened.mode in images.DEEP_COLOUR and opened.bands is None
+        grey = images.small_grey(opened.image, deep=halved)
         as_bytes = opened.format == "JPEG" and opened.orientation == 1
         if as_bytes and grey.min() == grey.max():
             opened = images.open_image(data)  # one grey may be several colours
         extremes = opened.image.getextrema()
+        bands = opened.bands
+        geo = seen.geo or opened.geo
         facts = ImageFacts(
             sha256=sha256,
             bytes=len(data),
@@ -157,30 +169,39 @@ def _look_at_image(folder: Folder, name: str) -> tuple[ImageFacts, pairs.Picture
             width=opened.size[0],
             height=opened.size[1],
             orientation=opened.orientation,
-            pixels="" if as_bytes else pixel_digest(images.storable(opened.image)),
+            pixels="" if as_bytes else pixel_digest(images.pixels(opened)),
             opaque=_opaque(opened.image, extremes),
-            constant=_flat(extremes),
+            constant=_flat(extremes) if bands is None else bool(bands.min() == bands.max()),
             thumb=thumbnail(grey),
-            geo=opened.geo.transform,
-            crs=opened.geo.crs,
+            geo=geo.transform,
+            crs=geo.crs,
         )
-        return facts, pairs.picture(grey, opened)
+        # What has no data in a view is void already.
+        return facts, pairs.Picture(grey) if seen.geo else pairs.picture(grey, opened)
     except ImageError as error:
         return ImageFacts(sha256, len(data), problem=str(error)), None
 
 
 def _look_at_mask(
-    folder: Folder, sample: Sample, table: RawTable, *, drawn_on: int, size: tuple[int, int]
+    sample: Sample,
+    table: RawTable,
+    *,
+    folder: Folder,
+    size: tuple[int, int],
+    drawn_on: int,
+    none: np.ndarray | None,
 ) -> tuple[MaskFacts, np.ndarray | None]:
     """What one look at the mask tells, and its ids, where there are any."""
     try:
-        data = sample.drawing or folder.read(sample.mask)
+        seen = opening.mask_file(sample, folder)
     except (OSError, ValueError) as error:
         return MaskFacts("", 0, problem=f"cannot be read: {error}"), None
-    sha256 = hashlib.sha256(data).hexdigest()
+    data, sha256 = seen.data, hashlib.sha256(seen.data).hexdigest()
     try:
-        painted = drawing.paint(data, table, size=size) if sample.drawing else None
-        mask = drawing.mask(painted) if painted else masks.read(data, table, drawn_on=drawn_on)
+        opened = opening.mask(
+            sample, seen, table, folder=folder, size=size, drawn_on=drawn_on, none=none
+        )
+        mask = opened.mask
     except masks.MisfitError as error:
         mode, alpha = masks.kind(data)
         return MaskFacts(sha256, len(data), mode=mode, alpha=alpha, misfit=str(error)), None
@@ -208,9 +229,9 @@ def _look_at_mask(
         palette=mask.palette,
         greatest=int(mask.raw.max()),
         specks=specks(mask.ids, mask.runs.last),
-        geo=mask.geo.transform,
-        crs=mask.geo.crs,
-        lost={a << 8 | b: n for (a, b), n in painted.lost.items()} if painted else {},
+        geo=(seen.geo or mask.geo).transform,
+        crs=(seen.geo or mask.geo).crs,
+        lost={a << 8 | b: n for (a, b), n in opened.lost.items()},
     )
     return facts, mask.ids
 
@@ -241,14 +262,17 @@ def _stamp(folder: Folder, sample: Sample, now: int) -> str:
     """What changes when either file does: size and times. The change time is in it because a copy
     can bring the modification time of another file with it."""
     try:
-        names = [sample.image] if sample.drawing else [sample.image, sample.mask]
+        image = [] if sample.view else [sample.image]
+        mask = [] if sample.drawing or sample.mask_view else [sample.mask]
+        names = [*dict.fromkeys((*image, *mask, *sample.parts))]
         stats = [(folder.root / name).stat() for name in names]
     except OSError:
         return ""
     # A file that is written again within one tick of the clock keeps its times.
     if max(t for s in stats for t in (s.st_mtime_ns, s.st_ctime_ns)) > now - _FRESH:
         return ""
-    return hashlib.sha256(sample.drawing).hexdigest() * bool(sample.drawing) + " ".join(
+    made = f"{sample.view}{sample.mask_view}".encode() + sample.drawing
+    return hashlib.sha256(made).hexdigest() * bool(made) + " ".join(
         f"{name} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
         for name, s in zip(names, stats, strict=True)
     )

@@ -109,6 +109,33 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
     )
 
 
+def emptied(mask: Mask, none: np.ndarray) -> Mask:
+    """The mask with void where there is no data.
+
+    Raises:
+      MisfitError: the two are not of one size.
+    """
+    if none.shape != mask.ids.shape:
+        raise MisfitError("is not of the size of its image, which has pixels without data")
+    ids = np.where(none, np.uint8(VOID_ID), mask.ids)
+    known, stray = mask.known, {}
+    if known is not None:
+        known = known | none
+        values, found = np.unique(mask.raw[~known], return_counts=True)
+        rows = zip(values.tolist(), found.tolist(), strict=True)
+        stray = dict(sorted(rows, key=lambda row: (-row[1], row[0])))
+    values, found = np.unique(ids if known is None else ids[known], return_counts=True)
+    return dataclasses.replace(
+        mask,
+        ids=ids,
+        runs=Runs.of(ids),
+        known=known if stray else None,
+        counts=dict(zip(values.tolist(), found.tolist(), strict=True)),
+        stray=stray,
+        as_stored=False,
+    )
+
+
 def kind(data: bytes) -> tuple[str, str]:
     """Mode and transparency of a mask file, "cut" or "soft" or "", whatever the table is.
 
@@ -168,8 +195,8 @@ def encode(ids: np.ndarray) -> bytes:
 def _unfit(opened: Opened, table: RawTable) -> str:
     """Why the numbers of a mask file must not be trusted to be what the table means, or ""."""
     image, depth = opened.image, opened.depth
-    if opened.mode in DEEP_COLOUR:
-        return "has 16 bits per channel in several channels; save ids as one channel"
+    if opened.mode in DEEP_COLOUR or opened.bands is not None:
+        return f"is {opened.mode}: several channels, deep ones or more than 4; save ids as one"
     if opened.lossy and opened.format != "JPEG" and table.threshold is None:
         # A JPEG has a check of its own, which counts the damage.
         return f"is a {opened.format} compressed with loss, which changes values; export it as PNG"

@@ -128,7 +128,8 @@ def record_bytes(facts: SampleFacts) -> int:
     """
     image, mask = facts.image, facts.mask
     pixels = image.width * image.height
-    image_bytes = image.bytes if image.stored_as_is else pixels * len(image.mode.partition(";")[0])
+    as_it_is = image.stored_as_is or image.format == "NPY"
+    image_bytes = image.bytes if as_it_is else pixels * len(image.mode.partition(";")[0])
     mask_bytes = mask.bytes if mask.as_stored else pixels // 16
     return image_bytes + mask_bytes + len(facts.sample.id.encode()) + _OVERHEAD
 

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import auto as tqdm
 
 from seg_datasets.core import checks, ledger, looking, plan, write
+from seg_datasets.core.arrays import MOST_BANDS
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
 from seg_datasets.core.facts import SampleFacts
@@ -48,12 +49,13 @@ class Declaration:
     @property
     def modes(self) -> frozenset[str]:
         """Pillow modes that image records can hold without loss."""
-        if (self.channels, self.bits) not in _MODES:
+        if not 1 <= self.channels <= MOST_BANDS or self.bits not in (8, 16):
             raise DeclarationError(
-                f"no image has CHANNELS = {self.channels} with {self.bits} bits; take 1, 3 or 4 "
-                "channels of np.uint8 or np.uint16"
+                f"no image has CHANNELS = {self.channels} with {self.bits} bits; take 1 to "
+                f"{MOST_BANDS} channels of np.uint8 or np.uint16"
             )
-        return _MODES[self.channels, self.bits]
+        many = frozenset({f"{self.channels} bands;{self.bits}"})
+        return _MODES.get((self.channels, self.bits), many)
 
 
 @dataclasses.dataclass(frozen=True)

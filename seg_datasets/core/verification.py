@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterator, Set
 from typing import Any
 
-from seg_datasets.core import images, ledger, manifest, masks
+from seg_datasets.core import features, ledger, manifest, masks
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import content_digest, ids_digest, pixel_digest
 from seg_datasets.core.ledger import Entry, LedgerError
@@ -188,11 +188,13 @@ def _record_content(record: bytes, as_source: Set[str]) -> bytes:
     import tensorflow as tf
 
     fields = tf.train.Example.FromString(record).features.feature
-    image, mask, name, group = (
-        fields[field].bytes_list.value[0] for field in ("image", "mask", "id", "group")
-    )
-    image_content = hashlib.sha256(image).hexdigest()
-    if image_content[: ledger.DIGITS] not in as_source:  # encoded anew: its pixels count
-        image_content = pixel_digest(images.storable(images.open_image(image).image))
-    ids = masks.read(mask, RawTable(1, {i: i for i in range(256)})).ids
-    return content_digest(name.decode(), group.decode(), image_content, ids_digest(ids))
+    held: dict[str, Any] = {
+        name: list(field.int64_list.value) or field.bytes_list.value[0]
+        for name, field in fields.items()
+    }
+    content = hashlib.sha256(held.get("image", b"")).hexdigest()
+    if content[: ledger.DIGITS] not in as_source:  # encoded anew: its pixels count
+        content = pixel_digest(features.pixels(held))
+    ids = masks.read(held["mask"], RawTable(1, {i: i for i in range(256)})).ids
+    name, group = held["id"].decode(), held["group"].decode()
+    return content_digest(name, group, content, ids_digest(ids), features.told_place(held))

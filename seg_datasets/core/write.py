@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
-from seg_datasets.core import drawing, images, masks, records
+from seg_datasets.core import features, images, masks, opening, records
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.looking import workers
@@ -122,7 +122,9 @@ def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> 
     """
     import tensorflow as tf
 
-    def feature(data: bytes) -> tf.train.Feature:
+    def feature(data: features.Value) -> tf.train.Feature:
+        if isinstance(data, list):
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=data))
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
 
     example = {name: feature(data) for name, data in encoded(facts, recipe, folder).items()}
@@ -132,31 +134,45 @@ def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> 
     )
 
 
-def encoded(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> dict[str, bytes]:
-    """What a record holds: image, mask, id and group as bytes."""
+def encoded(
+    facts: SampleFacts, recipe: Recipe, folder: Folder | None = None
+) -> dict[str, features.Value]:
+    """What a record holds: image, mask, id, group, and where it lies on the ground, if it tells.
+
+    Raises:
+      ChangedError: a raw file changed after it was looked at.
+    """
     folder = folder or Folder(recipe.raw)
     sample = facts.sample
-    image = _unchanged(folder, sample.image, facts.image.sha256)
-    drawn = sample.drawing
-    mask = drawn or _unchanged(folder, sample.mask, facts.mask.sha256)
+    seen = opening.image_file(sample, folder)
+    _refuse_changed(seen.data, facts.image.sha256, sample.image)
+    raw = opening.mask_file(sample, folder)
+    _refuse_changed(raw.data, facts.mask.sha256, sample.mask)
+    mask = raw.data
+    if not facts.mask.as_stored:
+        read = opening.mask(
+            sample,
+            raw,
+            recipe.table,
+            folder=folder,
+            size=(facts.image.width, facts.image.height),
+            drawn_on=facts.image.orientation if recipe.masks_follow_exif is False else 1,
+            none=seen.none,
+        ).mask
+        if read.stray:  # the checks have refused it; a record must not depend on that alone
+            raise ValueError(f"{sample.mask} holds values that no class has: {[*read.stray][:5]}")
+        if read.runs.digest() != facts.mask.ids:  # of what a drawing reads, no digest was kept
+            raise _changed(sample.mask)
+        mask = masks.encode(read.ids)
+    image: dict[str, features.Value] = {"image": seen.data}
     if not facts.image.stored_as_is:
-        image = images.upright_png(image)
-    if drawn:
-        size = facts.image.width, facts.image.height
-        mask = masks.encode(drawing.paint(drawn, recipe.table, size=size).ids)
-    elif not facts.mask.as_stored:
-        drawn_on = facts.image.orientation if recipe.masks_follow_exif is False else 1
-        decoded = masks.read(mask, recipe.table, drawn_on=drawn_on)
-        if decoded.stray:  # the checks have refused it; a record must not depend on that alone
-            raise ValueError(
-                f"{sample.mask} holds values that no class has: {[*decoded.stray][:5]}"
-            )
-        mask = masks.encode(decoded.ids)
+        image = features.image(seen.data)
     return {
-        "image": image,
+        **image,
         "mask": mask,
         "id": sample.id.encode(),
         "group": sample.group.encode(),
+        **features.place(facts),
     }
 
 
@@ -234,11 +250,13 @@ def _names(job: ShardJob) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _unchanged(folder: Folder, name: str, sha256: str) -> bytes:
-    data = folder.read(name)
+def _refuse_changed(data: bytes, sha256: str, name: str) -> None:
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ChangedError(
-            f"{name} changed while the dataset was being built; nothing was written. Let the raw "
-            "folder rest and build again"
-        )
-    return data
+        raise _changed(name)
+
+
+def _changed(name: str) -> ChangedError:
+    return ChangedError(
+        f"{name} changed while the dataset was being built; nothing was written. Let the raw "
+        "folder rest and build again"
+    )

@@ -42,10 +42,12 @@ def _unreadable(subject: Subject) -> Iterator[Row]:
 
 def _wrong_extension(subject: Subject) -> Iterator[Row]:
     for facts in subject.facts:
-        for path, kind in (
-            (facts.sample.image, facts.image.format),
-            (facts.sample.mask, facts.mask.format),
+        for path, kind, view in (
+            (facts.sample.image, facts.image.format, facts.sample.view),
+            (facts.sample.mask, facts.mask.format, facts.sample.mask_view),
         ):
+            if view:
+                continue
             extension = pathlib.PurePosixPath(path).suffix[1:].lower()
             if kind and FORMAT_OF.get(extension) != kind:
                 yield path, f"is named .{extension}, but its bytes are {kind}", "rename the file"

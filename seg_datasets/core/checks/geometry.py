@@ -13,7 +13,7 @@ from seg_datasets.core.checks.subject import Check, Row, Subject, readable
 from seg_datasets.core.checks.values import depths_disagree
 from seg_datasets.core.classes import few
 from seg_datasets.core.facts import ImageFacts, SampleFacts
-from seg_datasets.core.images import DEEP_COLOUR
+from seg_datasets.core.images import DEEP_COLOUR, STORED_AS_IS
 from seg_datasets.core.pairs import TRANSPARENT
 
 # Images of another size are a set of several sizes where they are more of it.
@@ -81,7 +81,7 @@ def _mode_misfit(subject: Subject) -> Iterator[Row]:
                 f"is {kind}; records hold {few(sorted(subject.modes))} without loss",
                 "convert the image, or set CHANNELS and IMAGE_DTYPE of the dataset",
             )
-        elif image.mode in DEEP_COLOUR and not image.stored_as_is:
+        elif image.mode in DEEP_COLOUR and image.format not in (*STORED_AS_IS, "NPY"):
             yield (
                 facts.sample.image,
                 f"is 16-bit {image.mode[:-3]} {image.format} and would have to be re-encoded",

@@ -10,7 +10,7 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from seg_datasets.core import drawing, images, looking, masks
+from seg_datasets.core import images, looking, masks, opening
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.facts import SPECK, SampleFacts
 from seg_datasets.core.report import kit
@@ -102,20 +102,23 @@ def _thumb(
 ) -> Thumb:
     folder, problem = examined.folder, facts.image.problem
     size, photo, mask, marks = (SIDE, SIDE), "", "", ""
+    none: np.ndarray | None = None
     apart = (facts.image.width, facts.image.height) != (facts.mask.width, facts.mask.height)
     try:
-        small = _picture(folder.read(facts.sample.image), facts)
-        size, photo = small.size, _photo(small)
+        seen = opening.image_file(facts.sample, folder)
+        small = _picture(seen.data, facts)
+        size, photo, none = small.size, _photo(small), seen.none
     except _UNREADABLE as error:
         problem = problem or str(error)
     problem = problem and f"image {problem}"
     try:
-        data = facts.sample.drawing or folder.read(facts.sample.mask)
         if facts.mask.misfit or facts.mask.problem:
             apart, problem = True, problem or f"mask {facts.mask.misfit or facts.mask.problem}"
-            mask = "" if facts.sample.drawing else _photo(_shrunk(images.open_image(data).image))
+            if not facts.sample.drawing:
+                raw = opening.mask_file(facts.sample, folder).data
+                mask = _photo(_shrunk(images.open_image(raw).image))
         else:
-            read = _read(data, facts, examined)
+            read = _read(facts, examined, none)
             size = size if photo else _fitted(read.ids.shape[1], read.ids.shape[0])
             own = _fitted(read.ids.shape[1], read.ids.shape[0]) if apart else size
             mask = _coloured(read, own, examined.declaration.classes.colours)
@@ -164,13 +167,17 @@ def _photo(image: Image.Image) -> str:
     return kit.data_uri(out.getvalue(), "jpeg")
 
 
-def _read(data: bytes, facts: SampleFacts, examined: Examined) -> masks.Mask:
-    if facts.sample.drawing:
-        size = facts.image.width, facts.image.height
-        return drawing.mask(drawing.paint(data, examined.subject.table, size=size))
-    follows = examined.subject.masks_follow_exif
-    drawn_on = facts.image.orientation if follows is False else 1
-    return masks.read(data, examined.subject.table, drawn_on=drawn_on)
+def _read(facts: SampleFacts, examined: Examined, none: np.ndarray | None) -> masks.Mask:
+    follows, folder = examined.subject.masks_follow_exif, examined.folder
+    return opening.mask(
+        facts.sample,
+        opening.mask_file(facts.sample, folder),
+        examined.subject.table,
+        folder=folder,
+        size=(facts.image.width, facts.image.height),
+        drawn_on=facts.image.orientation if follows is False else 1,
+        none=none,
+    ).mask
 
 
 def _coloured(mask: masks.Mask, size: tuple[int, int], colours: Sequence[Sequence[int]]) -> str:
@@ -206,8 +213,8 @@ def _odd(mask: masks.Mask, names: Set[str]) -> Iterator[np.ndarray]:
 def _different(mask: masks.Mask, twin: SampleFacts, examined: Examined) -> Iterator[np.ndarray]:
     """Where the mask of the same picture says something else."""
     if not (twin.mask.misfit or twin.mask.problem):
-        data = twin.sample.drawing or examined.folder.read(twin.sample.mask)
-        other = _read(data, twin, examined)
+        none = opening.image_file(twin.sample, examined.folder).none
+        other = _read(twin, examined, none)
         if other.ids.shape == mask.ids.shape:
             yield other.ids != mask.ids
 

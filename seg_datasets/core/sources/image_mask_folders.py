@@ -15,7 +15,7 @@ from seg_datasets.core.sample import Sample, plain, same
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder, ignored
 
-EXTENSIONS = ("jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp", "gif")
+EXTENSIONS = ("jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp", "gif", "npy")
 
 
 @dataclasses.dataclass(frozen=True)

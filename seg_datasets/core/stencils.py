@@ -1,0 +1,101 @@
+"""Stencils: objects and classes that stand in mask files of their own, as shapes of a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seg_datasets.core.classes import few
+from seg_datasets.core.images import open_image, pixels
+from seg_datasets.core.sources.folder import Folder
+
+# The kind of shape: [file, left, top, value]. `left` and `top` are None where the file is as large
+# as the picture. `value` is a grey value or palette index, a colour "#rrggbb", or None for
+# whatever is not 0: then the file must hold 0 and one other value, nothing soft.
+STENCIL = "stencil"
+
+
+class Stencils:
+    """The mask files of one drawing, each decoded once."""
+
+    def __init__(self, folder: Folder | None):
+        self._folder = folder
+        self._files: dict[str, np.ndarray] = {}
+        self._asked: dict[str, set[int]] = {}
+
+    def cut(self, data: Sequence[Any], size: tuple[int, int]) -> tuple[int, int, np.ndarray]:
+        """Where a stencil lies, and which pixels it covers.
+
+        Raises:
+          OSError, ValueError: the file cannot be read or is no stencil of this picture.
+        """
+        name, left, top, value = data
+        raw = self._values(str(name), colours=isinstance(value, str))
+        height, width = raw.shape
+        if left is None:
+            if (width, height) != size:
+                raise ValueError(f"{name} is {width}×{height}, the picture {size[0]}×{size[1]}")
+            left = top = 0
+        left, top = int(left), int(top)
+        if not (0 <= left <= size[0] - width and 0 <= top <= size[1] - height):
+            raise ValueError(f"{name} at {left}, {top} does not lie within the picture")
+        if value is None:
+            present = np.unique(raw)
+            if np.count_nonzero(present) > 1:
+                raise ValueError(
+                    f"{name} holds {len(present)} values ({few(present.tolist(), 4)}): an object's "
+                    "own mask has 0 and one more"
+                )
+            return left, top, raw != 0
+        code = int(value[1:], 16) if isinstance(value, str) else int(value)
+        self._asked.setdefault(str(name), set()).add(code)
+        return left, top, raw == code
+
+    def refuse_unasked(self) -> None:
+        """Refuses files that hold values which no shape is of.
+
+        Raises:
+          ValueError: names the values.
+        """
+        for name, asked in self._asked.items():
+            if strange := sorted(set(np.unique(self._files[name]).tolist()) - asked):
+                colour = self._files[name].dtype == np.uint32
+                shown = [f"#{v:06x}" if colour else v for v in strange]
+                raise ValueError(f"{name} holds {few(shown, 4)}, which stands for no label")
+
+    def _values(self, name: str, *, colours: bool) -> np.ndarray:
+        """Numbers, or colours as 0xRRGGBB."""
+        if self._folder is None:
+            raise ValueError(f"{name} cannot be read without its folder")
+        if name not in self._files:
+            opened = open_image(self._folder.read(name))
+            if opened.lossy:
+                raise ValueError(f"{name} is compressed with loss, which changes values")
+            if opened.orientation != 1:
+                raise ValueError(
+                    f"{name} has EXIF orientation {opened.orientation}; save it upright"
+                )
+            image = opened.image
+            if colours:
+                image = image.convert("RGBA") if "A" in image.mode else image.convert("RGB")
+            values = np.asarray(image if opened.bands is None else pixels(opened))
+            self._files[name] = _single(values, name, colours=colours)
+        return self._files[name]
+
+
+def _single(values: np.ndarray, name: str, *, colours: bool) -> np.ndarray:
+    """One number for each pixel."""
+    if values.ndim == 2 and not colours:
+        return values
+    if values.shape[2] in (2, 4):  # with alpha
+        if not (values[..., -1] == values.dtype.type(-1)).all():
+            raise ValueError(f"{name} has transparent pixels; save it without alpha")
+        values = values[..., :-1]
+    if colours:
+        red, green, blue = np.moveaxis(values.astype(np.uint32), -1, 0)
+        return np.asarray(red << 16 | green << 8 | blue)
+    if not (values == values[..., :1]).all():
+        raise ValueError(f"{name} is coloured; an object's own mask is grey")
+    return np.ascontiguousarray(values[..., 0])
