@@ -54,7 +54,7 @@ def define_flags() -> None:
     flags.DEFINE_float("weight_decay", None, "Weight decay of AdamW.")
     flags.DEFINE_float("clip", None, "Largest global norm of the gradient; 0: no limit.")
     flags.DEFINE_list("class_weights", None, "One weight per class, by commas.")
-    flags.DEFINE_float("dice_weight", None, "Weight of Dice beside cross-entropy.")
+    flags.DEFINE_string("loss", None, "A sum of ce, focal, dice, tversky, boundary: ce+0.5*dice.")
     flags.DEFINE_float("zoom", None, "How much size is varied: 1 is from half to twice.")
     flags.DEFINE_float("light", None, "How much light and colour are varied, 0 to 1.")
     flags.DEFINE_bool("upright", None, "No quarter turns: the images have an up and a down.")

@@ -27,7 +27,7 @@ class Plan:
     weight_decay: float
     clip: float  # global norm of the gradient
     class_weights: tuple[float, ...]
-    dice_weight: float
+    loss: str  # as `losses.parse` reads it
     zoom: float  # how much size is varied: 1 is from half to twice
     light: float  # how much brightness, contrast and colour are varied
     upright: bool  # no quarter turns: for images that have an up and a down

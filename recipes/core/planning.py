@@ -21,7 +21,7 @@ OVERRIDES = frozenset(field.name for field in dataclasses.fields(Plan)) - {
 # Flags by the values they can take.
 POSITIVE = {"crop", "depth", "width", "batch", "steps", "epochs", "minutes", "epoch_steps"}
 POSITIVE |= {"learning_rate"}
-NOT_NEGATIVE = {"patience", "weight_decay", "clip", "dice_weight", "zoom", "light", "seed"}
+NOT_NEGATIVE = {"patience", "weight_decay", "clip", "zoom", "light", "seed"}
 BELOW_ONE = {"warmup"}
 
 
@@ -80,7 +80,7 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         weight_decay=said.get("weight_decay", 1e-2),
         clip=said.get("clip", 1.0),
         class_weights=_weights(said.get("class_weights"), dataset),
-        dice_weight=said.get("dice_weight", 1.0),
+        loss=_loss(said.get("loss", "ce+dice")),
         zoom=said.get("zoom", 0.0),
         # Measured on cities never trained on: 0.5 costs up to .02 of IoU in a run of minutes.
         light=said.get("light", 0.25),
@@ -134,6 +134,13 @@ def _weights(said: Sequence[float] | None, dataset: Dataset) -> tuple[float, ...
             f"--class_weights has {len(said)} values for {len(dataset.classes)} classes"
         )
     return tuple(float(w) for w in said)
+
+
+def _loss(said: str) -> str:
+    from recipes.core import losses  # it imports Keras
+
+    losses.parse(said)
+    return said
 
 
 def _precision(said: str, device: Device, notes: list[str]) -> str:

@@ -103,15 +103,13 @@ def build(plan: Plan) -> tuple[Any, Any]:
 
 def make_step(net: Any, optimizer: Any, plan: Plan) -> Step:
     """One step of gradient descent: from a batch to its loss and its confusion matrix."""
-    classes = len(plan.dataset.classes)
+    classes, terms = len(plan.dataset.classes), losses.parse(plan.loss)
 
     @tf.function
     def step(pixels: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = net(pixels, training=True)
-            loss = losses.combined(
-                ids, logits, weights=plan.class_weights, dice_weight=plan.dice_weight
-            )
+            loss = losses.total(terms, ids, logits, weights=plan.class_weights)
         gradients = tape.gradient(loss, net.trainable_variables)
         optimizer.apply(gradients, net.trainable_variables)
         cells = tf.cast(ids, tf.int32) * classes + tf.argmax(logits, -1, output_type=tf.int32)
