@@ -4,9 +4,19 @@ Every draw is stateless: a function of the seed pair it is given, so that a run 
 what an uninterrupted one would have seen, however many threads prepare it.
 """
 
+import math
+
 import tensorflow as tf
 
 from recipes.core.dataset import VOID
+
+BENDS = 5  # places along a side that are moved apart by an elastic warp
+HOLES = 2  # that are cut out of a view
+
+
+def another(seed: tf.Tensor, number: int) -> tf.Tensor:
+    """A further seed of one that is used already."""
+    return tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed), number)
 
 
 def crop(
@@ -45,6 +55,79 @@ def crop(
         mask = tf.image.resize(mask, [size, size], "nearest")
     shape = [size, size]
     return tf.ensure_shape(image, [*shape, channels]), tf.ensure_shape(mask, [*shape, 1])
+
+
+def warp(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    *,
+    size: int,
+    seed: tf.Tensor,
+    zoom: float = 0.0,
+    rotate: float = 0.0,
+    shear: float = 0.0,
+    elastic: float = 0.0,
+    smooth: bool = True,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts a random square that is turned, sheared and bent; what lies outside is zero and void.
+
+    Each pixel that comes out is looked up in the whole image, so a turned square has corners of the
+    image's own wherever the image goes on.
+
+    Args:
+      image: (height, width, channels).
+      mask: (height, width, 1) ids.
+      size: side of the squares that come out.
+      seed: a pair of integers.
+      zoom: see `crop`.
+      rotate: largest turn either way, in degrees.
+      shear: largest slant either way, in degrees.
+      elastic: largest bend, in pixels of what comes out.
+      smooth: whether the image is interpolated; the mask never is.
+    """
+    channels, dtype = image.shape[-1], image.dtype
+    height, width = tf.unstack(tf.shape(mask)[:2])
+    draws = tf.random.stateless_uniform([5], seed)
+    either = 2.0 * draws - 1.0
+    side = size * tf.pow(2.0, zoom * either[0])
+    angle, slant = (v * math.pi / 180 for v in (rotate * either[1], shear * either[2]))
+    line = (tf.range(size, dtype=tf.float32) + 0.5) / size - 0.5
+    y, x = tf.meshgrid(line, line, indexing="ij")
+    x = x + tf.tan(slant) * y
+    at = tf.stack(
+        [tf.cos(angle) * y - tf.sin(angle) * x, tf.sin(angle) * y + tf.cos(angle) * x], -1
+    )
+    if elastic:
+        coarse = tf.random.stateless_uniform([1, BENDS, BENDS, 2], another(seed, 7), -1.0, 1.0)
+        at += tf.image.resize(coarse, [size, size], "bicubic")[0] * (elastic / size)
+    room = tf.cast(tf.stack([height, width]), tf.float32) - side
+    at = at * side + draws[3:] * room + side / 2
+    nearest = tf.cast(tf.floor(at), tf.int32)
+    inside = tf.reduce_all(
+        (nearest >= 0) & (nearest < tf.stack([height, width])), -1, keepdims=True
+    )
+
+    def look_up(pixels: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
+        row, column = (
+            tf.clip_by_value(where[..., i], 0, n - 1) for i, n in enumerate((height, width))
+        )
+        flat = tf.reshape(pixels, [-1, pixels.shape[-1]])
+        return tf.gather(flat, row * width + column)
+
+    if smooth:
+        upper = tf.floor(at - 0.5)
+        part = at - 0.5 - upper
+        found = tf.zeros([size, size, channels])
+        for down in (0, 1):
+            for right in (0, 1):
+                corner = tf.cast(upper, tf.int32) + tf.constant((down, right))
+                share = tf.abs(1.0 - down - part[..., :1]) * tf.abs(1.0 - right - part[..., 1:])
+                found += share * tf.cast(look_up(image, corner), tf.float32)
+        view = tf.cast(tf.where(inside, found, 0.0), dtype)
+    else:
+        view = tf.where(inside, look_up(image, nearest), tf.cast(0, dtype))
+    ids = tf.where(inside, look_up(mask, nearest), tf.cast(VOID, mask.dtype))
+    return tf.ensure_shape(view, [size, size, channels]), tf.ensure_shape(ids, [size, size, 1])
 
 
 def turn(
@@ -86,3 +169,65 @@ def light(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> 
     unit = (unit - middle) * tf.pow(2.0, contrast) + middle * tf.pow(2.0, gains / 2)
     unit += brightness / 4
     return tf.clip_by_value(unit, 0.0, 1.0) * top
+
+
+def hue(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> tf.Tensor:
+    """Turns the colours of a picture of three channels around the colour wheel; others stay.
+
+    Args:
+      image: float pixels from 0 to `top`.
+      seed: a pair of integers.
+      strength: 0 leaves the image alone; 1 gives any colour.
+      top: the largest value a pixel can have.
+    """
+    if not strength or image.shape[-1] != 3:
+        return image
+    turned = tf.random.stateless_uniform([], seed, -strength / 2, strength / 2)
+    return tf.image.adjust_hue(tf.clip_by_value(image / top, 0.0, 1.0), turned) * top
+
+
+def blur(image: tf.Tensor, *, seed: tf.Tensor, strength: float) -> tf.Tensor:
+    """Blurs by a Gaussian of up to `strength` pixels, which an image out of focus looks like."""
+    if not strength:
+        return image
+    reach, channels = math.ceil(2 * strength), image.shape[-1]
+    sigma = tf.maximum(tf.random.stateless_uniform([], seed, 0.0, strength), 1e-2)
+    bell = tf.exp(-0.5 * tf.square(tf.range(-reach, reach + 1, dtype=tf.float32) / sigma))
+    bell /= tf.reduce_sum(bell)
+    rim = [[0, 0], [reach, reach], [reach, reach], [0, 0]]
+    found = tf.pad(image[None], rim, "SYMMETRIC") if reach <= min(image.shape[:2]) else image[None]
+    for shape in ([-1, 1, 1, 1], [1, -1, 1, 1]):
+        kernel = tf.tile(tf.reshape(bell, shape), [1, 1, channels, 1])
+        found = tf.nn.depthwise_conv2d(found, kernel, [1, 1, 1, 1], "VALID")
+    return found[0] if found.shape[1:] == image.shape else image
+
+
+def noise(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> tf.Tensor:
+    """Adds grain of up to `strength` of the range of values, as sensors do in the dark."""
+    if not strength:
+        return image
+    much = tf.random.stateless_uniform([], seed, 0.0, strength * top)
+    grain = tf.random.stateless_normal(tf.shape(image), another(seed, 1))
+    return tf.clip_by_value(image + much * grain, 0.0, top)
+
+
+def cut_out(
+    image: tf.Tensor, mask: tf.Tensor, *, seed: tf.Tensor, strength: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts holes of up to `strength` of the side: zero in the image, void in the mask, since no
+    label can be told from nothing."""
+    if not strength:
+        return image, mask
+    sides = tf.cast(tf.shape(mask)[:2], tf.float32)
+    for number in range(HOLES):
+        draws = tf.random.stateless_uniform([4], another(seed, number))
+        extent = draws[:2] * strength * sides
+        first = draws[2:] * (sides - extent)
+        rows, columns = (
+            (tf.range(sides[i]) >= first[i]) & (tf.range(sides[i]) < first[i] + extent[i])
+            for i in range(2)
+        )
+        hole = (rows[:, None] & columns[None, :])[..., None]
+        image = tf.where(hole, tf.cast(0, image.dtype), image)
+        mask = tf.where(hole, tf.cast(VOID, mask.dtype), mask)
+    return image, mask

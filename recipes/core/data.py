@@ -94,11 +94,28 @@ def view(
     image: tf.Tensor, ids: tf.Tensor, position: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The random view of one example that belongs to its position in the stream."""
-    seeds = [[plan.seed * 3 + i, tf.cast(position, tf.int32)] for i in range(3)]
+    seeds = [[plan.seed * 8 + i, tf.cast(position, tf.int32)] for i in range(7)]
+    top = plan.dataset.pixel_top
     image = tf.cast(image, tf.float32)
-    image, ids = augment.crop(image, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom)
+    if plan.rotate or plan.shear or plan.elastic:
+        image, ids = augment.warp(
+            image,
+            ids,
+            size=plan.crop,
+            seed=seeds[0],
+            zoom=plan.zoom,
+            rotate=plan.rotate,
+            shear=plan.shear,
+            elastic=plan.elastic,
+        )
+    else:
+        image, ids = augment.crop(image, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom)
     image, ids = augment.turn(image, ids, seed=seeds[1], upright=plan.upright)
-    image = augment.light(image, seed=seeds[2], strength=plan.light, top=plan.dataset.pixel_top)
+    image = augment.light(image, seed=seeds[2], strength=plan.light, top=top)
+    image = augment.hue(image, seed=seeds[3], strength=plan.hue, top=top)
+    image = augment.blur(image, seed=seeds[4], strength=plan.blur)
+    image = augment.noise(image, seed=seeds[5], strength=plan.noise, top=top)
+    image, ids = augment.cut_out(image, ids, seed=seeds[6], strength=plan.cut_out)
     return image, ids[..., 0]
 
 

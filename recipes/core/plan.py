@@ -28,8 +28,16 @@ class Plan:
     clip: float  # global norm of the gradient
     class_weights: tuple[float, ...]
     loss: str  # as `losses.parse` reads it
+    augment: str  # the preset that the following entries come from, where they were not said
     zoom: float  # how much size is varied: 1 is from half to twice
+    rotate: float  # largest turn, degrees
+    shear: float  # largest slant, degrees
+    elastic: float  # largest bend, pixels
     light: float  # how much brightness, contrast and colour are varied
+    hue: float  # how far colours are turned: 1 is all around
+    blur: float  # largest sigma, pixels
+    noise: float  # largest grain, share of the range
+    cut_out: float  # largest hole, share of the side
     upright: bool  # no quarter turns: for images that have an up and a down
     precision: str
     seed: int
@@ -76,10 +84,18 @@ def text(plan: Plan) -> str:
         f"training  {' or '.join(length)}, {plan.batch} crops of {plan.crop} x {plan.crop} a step, "
         f"validation every {plan.epoch_steps} steps",
         f"          learning rate {plan.learning_rate:g}, weight decay {plan.weight_decay:g}, "
-        f"zoom {plan.zoom:g}, light {plan.light:g}, seed {plan.seed}",
+        f"loss {plan.loss}, seed {plan.seed}",
+        f"views     {plan.augment}: {_views(plan)}",
         *(f"note      {note}" for note in plan.notes),
     ]
     return "\n".join(lines)
+
+
+def _views(plan: Plan) -> str:
+    """How training images are varied."""
+    names = ("zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise", "cut_out")
+    told = [f"{name} {getattr(plan, name):g}" for name in names if getattr(plan, name)]
+    return ", ".join(["mirrored" if plan.upright else "mirrored and turned", *told])
 
 
 def moved(plan: Plan, data_dir: str) -> Plan:

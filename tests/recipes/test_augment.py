@@ -122,3 +122,94 @@ def test_same_seed_same_view() -> None:
     )
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "how", [{"rotate": 180.0}, {"shear": 30.0}, {"elastic": 9.0}, {"zoom": 1.0}]
+)
+@pytest.mark.parametrize("height", [200, 20])
+def test_a_warped_mask_is_that_of_the_warped_image(height: int, how: dict[str, float]) -> None:
+    image, mask = pattern(height, 90)
+    seen, outside = set(), 0
+    for i in range(30):
+        view, ids = augment.warp(
+            tf.constant(image), tf.constant(mask), size=32, seed=[1, i], smooth=False, **how
+        )
+        view, ids = view.numpy(), ids.numpy()
+        assert (mask_of(view) != ids).sum() == 0
+        assert ((view[..., 0] == 0) == (ids[..., 0] == VOID)).all()
+        outside += int((ids == VOID).sum())
+        seen.add(view.tobytes())
+    assert len(seen) == 30
+    assert outside or height == 200
+
+
+def test_a_warp_of_nothing_is_a_crop() -> None:
+    image, mask = pattern(32, 32)
+    for smooth in (True, False):
+        view, ids = augment.warp(
+            tf.constant(image), tf.constant(mask), size=32, seed=[1, 1], smooth=smooth
+        )
+        np.testing.assert_array_equal(view, image)
+        np.testing.assert_array_equal(ids, mask)
+
+
+def test_a_quarter_turn_by_warping_is_one_by_turning() -> None:
+    rows = tf.cast(tf.range(32)[:, None, None] * tf.ones([1, 32, 1], tf.int32), tf.uint8)
+    for i in range(200):  # until a draw lies close to a right angle
+        turned = (2.0 * tf.random.stateless_uniform([5], [4, i])[1] - 1.0) * 180
+        if abs(abs(float(turned)) - 90) < 0.5:
+            view, ids = augment.warp(rows, rows, size=32, seed=[4, i], rotate=180.0, smooth=False)
+            quarters = tf.image.rot90(rows, 1 if turned < 0 else 3)
+            same = (view.numpy() == quarters.numpy()) | (ids.numpy() == VOID)
+            assert same.mean() > 0.95
+            return
+    raise AssertionError("no draw was close enough")
+
+
+def test_a_smooth_warp_keeps_edges_where_the_mask_has_them() -> None:
+    mask = np.zeros((128, 128, 1), np.uint8)
+    mask[40:100, 30:90] = 1
+    image = np.repeat(mask * 200.0, 3, axis=-1).astype(np.float32)
+    for i in range(20):
+        view, ids = augment.warp(
+            tf.constant(image), tf.constant(mask), size=64, seed=[1, i], rotate=45.0, elastic=4.0
+        )
+        wrong = (view.numpy()[..., 0] > 100) != (ids.numpy()[..., 0] == 1)
+        wrong &= ids.numpy()[..., 0] != VOID
+        assert wrong.mean() < 0.004  # corners, where a half-way value is that of a quarter
+
+
+def test_holes_are_zero_and_void_together() -> None:
+    image, mask = pattern(40, 40)
+    seen = set()
+    for i in range(30):
+        view, ids = augment.cut_out(
+            tf.constant(image), tf.constant(mask), seed=[9, i], strength=0.5
+        )
+        assert (mask_of(view.numpy()) != ids.numpy()).sum() == 0
+        seen.add(int((ids.numpy() == VOID).sum()))
+    assert len(seen) > 20
+    assert max(seen) < 2 * 20 * 20 + 1
+
+
+@pytest.mark.parametrize("name", ["hue", "blur", "noise"])
+def test_what_changes_pixels_only_keeps_shape_and_range_and_can_be_off(name: str) -> None:
+    change = getattr(augment, name)
+    more = {} if name == "blur" else {"top": 255.0}
+    image = tf.cast(pattern(24, 30)[0], tf.float32)
+    np.testing.assert_array_equal(change(image, seed=[0, 0], strength=0.0, **more), image)
+    for i in range(10):
+        found = change(image, seed=[0, i], strength=0.6, **more).numpy()
+        assert found.shape == image.shape
+        assert np.isfinite(found).all()
+        assert found.min() >= -1e-3
+        assert found.max() <= 255.01
+
+
+def test_blur_of_one_colour_is_that_colour_and_hue_leaves_grey_alone() -> None:
+    flat = tf.fill([20, 20, 2], 77.0)
+    np.testing.assert_allclose(augment.blur(flat, seed=[1, 2], strength=2.0), flat, rtol=1e-5)
+    grey = tf.fill([20, 20, 3], 77.0)
+    found = augment.hue(grey, seed=[1, 2], strength=1.0, top=255.0)
+    np.testing.assert_allclose(found, grey, atol=0.01)
