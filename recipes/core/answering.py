@@ -1,0 +1,100 @@
+"""What a model says of windows, and of whole images that are written as they are answered."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recipes.core import outputs, tiling
+from recipes.core.dataset import VOID
+from recipes.core.inputs import Input
+from recipes.core.plan import Plan
+
+
+def windows(model: Any, *, turns: int = 1) -> tiling.Predict:
+    """A function from a window's pixels to its class probabilities.
+
+    Args:
+      model: from raw pixels to logits.
+      turns: views to average over: 1, 2 with the mirror image, 8 with all flips and quarter turns.
+    """
+    import tensorflow as tf
+
+    # One trace for all sizes: a trace per size would cost seconds on images of mixed sizes.
+    signature = [tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32)]
+
+    @tf.function(input_signature=signature)
+    def forward(pixels: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(tf.cast(model(pixels, training=False), tf.float32))
+
+    def one(pixels: np.ndarray) -> np.ndarray:
+        found: np.ndarray = forward(tf.constant(pixels[None], tf.float32)).numpy()[0]
+        return found
+
+    def several(pixels: np.ndarray) -> np.ndarray:
+        total = np.zeros(0, np.float32)
+        for mirrored in (False, True):
+            for quarters in range(max(1, turns // 2)):
+                view = np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
+                back = np.rot90(one(np.ascontiguousarray(view)), -quarters)
+                back = back[:, ::-1] if mirrored else back
+                total = total + back if total.size else back
+        return total / (2 * max(1, turns // 2))
+
+    return one if turns == 1 else several
+
+
+def turns(plan: Plan) -> int:
+    """Views to average over: those that training has seen."""
+    return 2 if plan.upright else 8
+
+
+def answer(
+    image: Input,
+    predict: tiling.Predict,
+    *,
+    folder: pathlib.Path,
+    name: str,
+    classes: int,
+    multiple: int,
+    window: int,
+    keep: bool = False,
+    progress: Callable[[float], object] | None = None,
+) -> None:
+    """Predicts one image and writes its mask.
+
+    Args:
+      image: what to predict.
+      predict: from `windows`.
+      folder: of the outputs.
+      name: of the image.
+      classes: that the model tells apart.
+      multiple: 2**depth of the model.
+      window: side of the windows.
+      keep: also write the probabilities.
+      progress: called with the share that is done.
+    """
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(outputs.masks(folder / "masks" / name, image))
+        if keep:
+            where = folder / "probabilities" / name
+            save = stack.enter_context(outputs.probabilities(where, image, classes))
+        for part in tiling.stream(
+            image.read,
+            (image.height, image.width),
+            predict,
+            multiple=multiple,
+            classes=classes,
+            window=window,
+        ):
+            ids = part.probabilities.argmax(-1).astype(np.uint8)
+            if image.none:
+                ids[image.none(part.rows, part.columns)] = VOID
+            write(part, ids)
+            if keep:
+                save(part)
+            if progress:
+                progress(ids.size / (image.height * image.width))

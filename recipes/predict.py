@@ -1,0 +1,184 @@
+"""Predicts images with the best model of a run: ids, palettes, probabilities, polygons.
+
+    python -m recipes.predict --workdir=runs/aerial-20250101-120000 --input=FOLDER --output=FOLDER
+
+Images of any size: what is larger than a window is read, answered and written window by window, and
+the answer is that of the whole image at once. Names are kept. Images whose mask is there are left
+out, so a prediction that was stopped goes on where it was.
+"""
+
+import hashlib
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import app, flags
+
+from recipes.core import outputs, quiet, runs
+from recipes.core.errors import RecipeError
+
+FLAGS = flags.FLAGS
+_SETTINGS = "prediction.json"
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import: who imports a recipe may have flags of these names."""
+    flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    flags.DEFINE_string("input", None, "An image or a folder of images.", required=True)
+    flags.DEFINE_string("output", None, "Folder for what is predicted.", required=True)
+    flags.DEFINE_list("write", ["masks"], f"What to write, by commas: {', '.join(outputs.KINDS)}.")
+    flags.DEFINE_bool("turns", False, "Average over flipped and turned views: better and slower.")
+    flags.DEFINE_integer("window", None, "Side of the windows of large images.")
+    flags.DEFINE_bool("overwrite", False, "Predict anew what is there already.")
+    flags.DEFINE_string("json", None, "File to write the same facts to.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads the flags and predicts."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    quiet.quiet()
+    try:
+        predict(
+            workdir=FLAGS.workdir,
+            source=FLAGS.input,
+            output=FLAGS.output,
+            write=FLAGS.write,
+            turns=FLAGS.turns,
+            window=FLAGS.window,
+            overwrite=FLAGS.overwrite,
+            json=FLAGS.json,
+        )
+    except RecipeError as error:
+        sys.exit(f"error: {error}")
+
+
+def predict(
+    *,
+    workdir: str | pathlib.Path,
+    source: str | pathlib.Path,
+    output: str | pathlib.Path,
+    write: Sequence[str] = ("masks",),
+    turns: bool = False,
+    window: int | None = None,
+    overwrite: bool = False,
+    json: str | pathlib.Path | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Predicts an image or all images of a folder.
+
+    Args:
+      workdir: folder of the run.
+      source: an image or a folder of images.
+      output: folder for what is predicted.
+      write: which of `outputs.KINDS`; masks are always written, the others are made of them.
+      turns: average over flipped and turned views.
+      window: side of the windows of large images.
+      overwrite: predict anew what is there already.
+      json: file that takes what is returned.
+      say: takes each line for the user.
+
+    Returns:
+      the images with their sizes, class pixels and seconds.
+
+    Raises:
+      RecipeError: no such run or input, an image of another kind than was trained on.
+    """
+    if unknown := sorted(set(write) - set(outputs.KINDS)):
+        raise RecipeError(f"--write={unknown[0]}: there is {', '.join(outputs.KINDS)}.")
+    if window is not None and window < 64:
+        raise RecipeError(f"--window={window}: windows are 64 pixels wide or more.")
+    run, plan = runs.open_run(pathlib.Path(workdir))
+    from recipes.core import inputs
+
+    found, folder = inputs.find(pathlib.Path(source)), pathlib.Path(output)
+    settings = {"run": _digest(run.best), "turns": turns}
+    _refuse_others(folder, settings, overwrite=overwrite)
+    import tqdm
+
+    from recipes.core import answering, conclude, tiling
+
+    answer = answering.windows(conclude.load_best(run), turns=answering.turns(plan) if turns else 1)
+    dataset = plan.dataset
+    rows = []
+    with tqdm.tqdm(total=len(found), unit="image", disable=None, mininterval=0.5) as bar:
+        for path, name in found:
+            began = time.monotonic()
+            with inputs.opened(path, channels=dataset.channels, top=dataset.pixel_top) as image:
+                mask = outputs.mask_path(folder / "masks" / name, image)
+                made = (
+                    overwrite
+                    or not mask.exists()
+                    or ("probabilities" in write and not _probabilities(folder, name))
+                )
+                if made:
+                    answering.answer(
+                        image,
+                        answer,
+                        folder=folder,
+                        name=name,
+                        classes=len(dataset.classes),
+                        multiple=2**plan.depth,
+                        window=window or tiling.WINDOW,
+                        keep="probabilities" in write,
+                        progress=bar.update,
+                    )
+                else:
+                    bar.update(1)
+                size = [image.height, image.width]
+            if "palettes" in write:
+                outputs.palette(folder / "palettes" / name, mask, dataset.palette)
+            if "polygons" in write:
+                outputs.polygons(folder / "polygons" / name, mask, dataset.classes)
+            seconds = round(time.monotonic() - began, 3)
+            rows.append(
+                {"name": name, "size": size, "mask": str(mask), "seconds": seconds, "new": made}
+            )
+    if "coco" in write:
+        named = [
+            (path.name, pathlib.Path(row["mask"]))
+            for (path, _), row in zip(found, rows, strict=True)
+        ]
+        outputs.coco(folder / "coco.json", named, dataset.classes)
+    told = {
+        "run": str(run.folder),
+        "output": str(folder),
+        "images": rows,
+        "classes": [*dataset.classes],
+    }
+    new = sum(row["new"] for row in rows)
+    say(f"{new} images predicted, {len(rows) - new} were there; {folder / 'masks'}")
+    if json:
+        runs.write_json(pathlib.Path(json), told)
+    return told
+
+
+def _digest(model: pathlib.Path) -> str:
+    return hashlib.sha256(model.read_bytes()).hexdigest() if model.exists() else ""
+
+
+def _probabilities(folder: pathlib.Path, name: str) -> bool:
+    return any((folder / "probabilities" / f"{name}{end}").exists() for end in (".tif", ".npy"))
+
+
+def _refuse_others(folder: pathlib.Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    """Masks of two models in one folder would be taken for one.
+
+    Raises:
+      RecipeError: the folder holds those of another one.
+    """
+    path = folder / _SETTINGS
+    if path.exists() and not overwrite and runs.read_json(path) != settings:
+        raise RecipeError(
+            f"{folder} holds predictions of another model or with other --turns; name another "
+            "--output, or --overwrite them."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.write_json(path, settings)
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)
