@@ -102,7 +102,7 @@ def predict(
 
     answer = answering.windows(conclude.load_best(run), turns=answering.turns(plan) if turns else 1)
     dataset = plan.dataset
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tqdm.tqdm(total=len(found), unit="image", disable=None, mininterval=0.5) as bar:
         for path, name in found:
             began = time.monotonic()

@@ -13,7 +13,7 @@ import numpy as np
 
 WINDOW = 1024  # pixels a side; what a 16-filter U-Net holds of it stays well under a gigabyte
 BLEND = 64  # over so many pixels a window gives way to the next, beyond what it does not see
-MEMORY = 1 << 28  # bytes of sums that are kept; strips are as wide as that allows
+MEMORY = 1 << 26  # bytes of sums that are kept; strips are as wide as that allows
 
 Predict = Callable[[np.ndarray], np.ndarray]
 Read = Callable[[slice, slice], np.ndarray]
