@@ -1,8 +1,12 @@
-"""Scores the best model of a run on a split, on original sizes.
+"""Scores the best model of a run on a split, on original sizes; or two runs, one against the other.
 
-python -m recipes.evaluate --workdir=runs/aerial-20250101-120000 --split=test
+    python -m recipes.evaluate --workdir=runs/aerial-20250101-120000 --split=test
+    python -m recipes.evaluate --workdir=runs/mine --against=runs/yours
+
+docs/scores.md says what each figure is.
 """
 
+import math
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -11,8 +15,8 @@ from typing import Any
 from absl import app, flags
 
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
+from recipes.core import boundaries, quiet, runs
 from recipes.core import plan as plans
-from recipes.core import quiet, runs
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
@@ -21,8 +25,12 @@ FLAGS = flags.FLAGS
 def define_flags() -> None:
     """Defines the flags; not at import: who imports a recipe may have flags of these names."""
     flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    flags.DEFINE_string("against", None, "Folder of another run of the dataset, to compare with.")
     flags.DEFINE_string("split", "test", "Split to score, or a part of one: test[:10%].")
     flags.DEFINE_string("data_dir", None, "Where the dataset lies, if it was moved.")
+    flags.DEFINE_float(
+        "nsd_tolerance", boundaries.TOLERANCE, "Pixels a border may be off and is still met."
+    )
     flags.DEFINE_string("json", None, "File to write the same facts to.")
 
 
@@ -32,7 +40,14 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     quiet.quiet()
     try:
-        evaluate(workdir=FLAGS.workdir, split=FLAGS.split, data_dir=FLAGS.data_dir, json=FLAGS.json)
+        evaluate(
+            workdir=FLAGS.workdir,
+            against=FLAGS.against,
+            split=FLAGS.split,
+            data_dir=FLAGS.data_dir,
+            nsd_tolerance=FLAGS.nsd_tolerance,
+            json=FLAGS.json,
+        )
     except RecipeError as error:
         sys.exit(f"error: {error}")
 
@@ -40,8 +55,10 @@ def main(argv: Sequence[str]) -> None:
 def evaluate(
     *,
     workdir: str | pathlib.Path,
+    against: str | pathlib.Path | None = None,
     split: str = "test",
     data_dir: str | None = None,
+    nsd_tolerance: float = boundaries.TOLERANCE,
     json: str | pathlib.Path | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -49,31 +66,65 @@ def evaluate(
 
     Args:
       workdir: folder of the run.
+      against: folder of another run, scored on the same images and compared, group by group.
       split: of the run's dataset.
       data_dir: where the dataset lies now; where it lay in training when None.
+      nsd_tolerance: pixels a border may be off and is still met.
       json: file that takes what is returned.
       say: takes each line for the user.
 
     Returns:
-      the scores, as `scores.json` of a run holds them.
+      the scores, as `scores.json` of a run holds them; with `against`, the comparison under
+      "comparison" and the other run's scores under "against" as well.
 
     Raises:
-      RecipeError: no such run or split, or a mask value that no class has.
+      RecipeError: no such run or split, a mask value that no class has, or runs that cannot be
+        compared.
     """
-    run, plan = runs.open_run(pathlib.Path(workdir))
-    from recipes.core import conclude, scoring
+    if not (math.isfinite(nsd_tolerance) and nsd_tolerance >= 0):
+        raise RecipeError(f"--nsd_tolerance={nsd_tolerance:g}: a number of pixels, 0 or more.")
+    folders = [pathlib.Path(folder) for folder in (workdir, against) if folder is not None]
+    opened = [runs.open_run(folder) for folder in folders]
+    from recipes.core import comparison, conclude, scoring
     from recipes.core import dataset as ds
 
     if data_dir:
-        plan = plans.moved(plan, data_dir)
-    builder = ds.open_builder(plan.dataset.name, data_dir=plan.dataset.data_dir)
-    predict = scoring.predictor(conclude.load_best(run), depth=plan.depth)
-    found = scoring.facts(conclude.score_split(builder, plan, predict, split))
-    say(f"{plan.dataset.name}, {split}, original sizes:\n{scoring.table(found)}")
-    say(f"\npage      {run.page}\npictures  {run.pictures}")
+        opened = [(run, plans.moved(plan, data_dir)) for run, plan in opened]
+    builders = [
+        ds.open_builder(plan.dataset.name, data_dir=plan.dataset.data_dir) for _, plan in opened
+    ]
+    if against is not None:
+        names = (builders[0].info.full_name, builders[1].info.full_name)
+        comparison.refuse_strangers(opened[0][1], opened[1][1], names)
+    results, told = [], []
+    for (run, plan), builder in zip(opened, builders, strict=True):
+        predict = scoring.predictor(conclude.load_best(run), depth=plan.depth)
+        results.append(
+            conclude.score_split(builder, plan, predict, split, nsd_tolerance=nsd_tolerance)
+        )
+        told.append(scoring.facts(results[-1]))
+        say(f"{run.folder}: {plan.dataset.name}, {split}, original sizes")
+        say(f"{scoring.table(told[-1])}\n\n{scoring.detail_table(told[-1])}")
+        if note := _seen_before(plan, split):
+            say(f"note      {note}")
+        say(f"\npage      {run.page}\npictures  {run.pictures}\n")
+    found = told[0]
+    if against is not None:
+        compared = comparison.compare(*results)
+        found = {**found, "comparison": compared, "against": told[1]}
+        say(f"{folders[0]} against {folders[1]}, {split}:\n{comparison.table(compared)}")
     if json:
         runs.write_json(pathlib.Path(json), found)
     return found
+
+
+def _seen_before(plan: plans.Plan, split: str) -> str:
+    """What makes a score look better than it is; nothing for a split that was kept apart."""
+    if split == plan.dataset.validation:
+        return f"the model was chosen by its score on {split}: a test split says more."
+    if split.split("[", maxsplit=1)[0] == plan.dataset.train.split("[", maxsplit=1)[0]:
+        return f"the model was trained on {plan.dataset.train}: {split} may hold the same images."
+    return ""
 
 
 if __name__ == "__main__":

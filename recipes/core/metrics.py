@@ -1,4 +1,4 @@
-"""Scores from one confusion matrix per split. NumPy in, plain numbers out.
+"""Scores from one confusion matrix per split, or per image. NumPy in, plain numbers out.
 
 The policy, the same for every number printed: void is removed from the truth and from the
 prediction alike; a class that occurs neither in truth nor in prediction has no score (nan) and is
@@ -7,7 +7,7 @@ left out of every mean; a class that occurs in only one of the two scores 0.
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -43,27 +43,27 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, *, classes: int) -> np.n
 
 def iou(matrix: np.ndarray) -> np.ndarray:
     """Intersection over union per class; nan for a class in neither truth nor prediction."""
-    return _ratio(np.diagonal(matrix), matrix.sum(0) + matrix.sum(1) - np.diagonal(matrix))
+    return ratio(np.diagonal(matrix), matrix.sum(0) + matrix.sum(1) - np.diagonal(matrix))
 
 
 def dice(matrix: np.ndarray) -> np.ndarray:
     """Dice (F1) per class; nan for a class in neither truth nor prediction."""
-    return _ratio(2 * np.diagonal(matrix), matrix.sum(0) + matrix.sum(1))
+    return ratio(2 * np.diagonal(matrix), matrix.sum(0) + matrix.sum(1))
 
 
 def precision(matrix: np.ndarray) -> np.ndarray:
     """Share of the pixels predicted as a class that are of it; nan where none was predicted."""
-    return _ratio(np.diagonal(matrix), matrix.sum(0))
+    return ratio(np.diagonal(matrix), matrix.sum(0))
 
 
 def recall(matrix: np.ndarray) -> np.ndarray:
     """Share of a class's pixels that were found; nan where the truth has none."""
-    return _ratio(np.diagonal(matrix), matrix.sum(1))
+    return ratio(np.diagonal(matrix), matrix.sum(1))
 
 
 def accuracy(matrix: np.ndarray) -> float:
     """Share of the pixels predicted right; nan when there is no pixel."""
-    return float(_ratio(np.trace(matrix), matrix.sum()))
+    return float(ratio(np.trace(matrix), matrix.sum()))
 
 
 def mean(values: np.ndarray) -> float:
@@ -86,7 +86,7 @@ class Tally:
     @property
     def iou(self) -> np.ndarray:
         """IoU of the image per class; nan for a class in neither truth nor prediction."""
-        return _ratio(self.both, self.truth + self.predicted - self.both)
+        return ratio(self.both, self.truth + self.predicted - self.both)
 
 
 def tally(matrix: np.ndarray, *, name: str, group: str) -> Tally:
@@ -100,39 +100,29 @@ def tally(matrix: np.ndarray, *, name: str, group: str) -> Tally:
     )
 
 
-def interval(
-    tallies: Sequence[Tally], *, rounds: int = 1000, seed: int = 0, level: float = 0.95
-) -> dict[str, np.ndarray]:
-    """Bootstrap interval of each class's IoU, and of their mean, drawn over whole groups.
+def boxes(
+    truth: np.ndarray, predicted: np.ndarray, *, classes: int
+) -> Iterator[tuple[int, tuple[slice, slice]]]:
+    """Each class that an image shows, in truth or prediction, and the box around all of it."""
+    from scipy import ndimage
 
-    Images of one group (a city, a patient) err together, so drawing single images would make the
-    interval too narrow.
-
-    Returns:
-      `iou` (2, K) and `mean_iou` (2,): lower and upper ends; nan when there are fewer than two
-      groups, since one group says nothing of how groups differ.
-    """
-    names = sorted({t.group for t in tallies})
-    classes = len(tallies[0].both) if tallies else 0
-    if len(names) < 2:
-        return {"iou": np.full((2, classes), np.nan), "mean_iou": np.full(2, np.nan)}
-    sums = np.zeros((len(names), 3, classes))
-    for t in tallies:
-        sums[names.index(t.group)] += (t.truth, t.predicted, t.both)
-    draws = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=rounds
-    )
-    truth, predicted, both = np.moveaxis(np.tensordot(draws, sums, axes=(1, 0)), 1, 0)
-    scores = _ratio(both, truth + predicted - both)
-    ends = (50 - 50 * level, 50 + 50 * level)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return {
-            "iou": np.nanpercentile(scores, ends, axis=0),
-            "mean_iou": np.nanpercentile(np.nanmean(scores, axis=1), ends),
-        }
+    if not truth.size:
+        return
+    found = [
+        ndimage.find_objects(np.where(ids < classes, ids, -1).astype(np.int32) + 1, classes)
+        for ids in (truth, predicted)
+    ]
+    for class_id, places in enumerate(zip(*found, strict=True)):
+        there = [place for place in places if place is not None]
+        if there:
+            rows, columns = (
+                slice(min(s.start for s in axis), max(s.stop for s in axis))
+                for axis in zip(*there, strict=True)
+            )
+            yield class_id, (rows, columns)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """A share, nan where there is nothing to have a share of."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.asarray(whole) > 0, np.divide(part, whole), np.nan)

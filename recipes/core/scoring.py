@@ -2,20 +2,23 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from recipes.core import metrics, tiling
+from recipes.core import calibration, figures, metrics, objects, resampling, tiling
 from recipes.core.data import Image
 from recipes.core.dataset import VOID
 
 POLICY = (
     "One confusion matrix over all pixels of the split, on original sizes. Void is left out of "
     "truth and prediction. A class in neither has no score and is left out of the mean; in only "
-    "one of them it scores 0."
+    "one of them it scores 0. So it is image by image for boundary IoU and NSD, which are means "
+    "over the images that show the class; a class ends at void and at the image's rim."
 )
+WORST = 10  # images that are named
+SHARES = ("recall", "precision", "overlap_recall", "overlap_precision")  # of objects
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,9 @@ class Score:
     matrix: np.ndarray
     tallies: tuple[metrics.Tally, ...]
     void_pixels: int
+    details: tuple[figures.Details, ...] = ()  # one per tally, or none at all
+    reliability: np.ndarray | None = None  # by class given, bin and what calibration counts
+    tolerance: float | None = None  # of NSD, in pixels
 
     @property
     def mean_iou(self) -> float:
@@ -42,69 +48,108 @@ class Answer:
     predicted: np.ndarray
     tally: metrics.Tally
     matrix: np.ndarray
+    details: figures.Details | None = None  # where they were asked for
 
 
 def predictor(model: Any, *, depth: int) -> Callable[[np.ndarray], np.ndarray]:
     """A function from one image of any size to the class probabilities of its pixels."""
-    import tensorflow as tf
+    from recipes.core import steps  # it imports Keras
 
-    # One trace for all sizes: a trace per size would cost seconds on a dataset of mixed sizes.
-    signature = [tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32)]
-
-    @tf.function(input_signature=signature)
-    def forward(pixels: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(tf.cast(model(pixels, training=False), tf.float32))
-
-    def whole(pixels: np.ndarray) -> np.ndarray:
-        return forward(tf.constant(pixels[None], tf.float32)).numpy()[0]
-
-    return lambda image: tiling.probabilities(image, whole, multiple=2**depth)
+    whole = steps.forward(model)
+    return lambda image: tiling.probabilities(
+        image, whole, multiple=2**depth, classes=model.output_shape[-1]
+    )
 
 
 def answers(
-    images: Iterable[Image], predict: Callable[[np.ndarray], np.ndarray], *, classes: int
+    images: Iterable[Image],
+    predict: Callable[[np.ndarray], np.ndarray],
+    *,
+    classes: int,
+    nsd_tolerance: float | None = None,
 ) -> Iterator[Answer]:
-    """The model's ids for each image, with its counts."""
+    """The model's ids for each image, with its counts.
+
+    Args:
+      images: of one split.
+      predict: from pixels to probabilities.
+      classes: how many there are.
+      nsd_tolerance: pixels; given, borders, objects and calibration are counted as well.
+    """
     for image in images:
-        predicted = predict(image.pixels).argmax(-1).astype(np.uint8)
+        probabilities = predict(image.pixels)
+        predicted = probabilities.argmax(-1).astype(np.uint8)
         matrix = metrics.confusion(image.ids, predicted, classes=classes)
         tally = metrics.tally(matrix, name=image.name, group=image.group)
-        yield Answer(image=image, predicted=predicted, tally=tally, matrix=matrix)
+        details = None
+        if nsd_tolerance is not None:
+            details = figures.details(image.ids, probabilities, predicted, tolerance=nsd_tolerance)
+        yield Answer(image=image, predicted=predicted, tally=tally, matrix=matrix, details=details)
 
 
-def score(found: Iterable[Answer], *, split: str, classes: Sequence[str]) -> Score:
+def score(
+    found: Iterable[Answer],
+    *,
+    split: str,
+    classes: Sequence[str],
+    nsd_tolerance: float | None = None,
+) -> Score:
     """Adds up the counts of a split."""
     matrix = np.zeros((len(classes), len(classes)), np.int64)
-    tallies, void = [], 0
+    reliability = np.zeros((len(classes), calibration.BINS, 3))
+    tallies, details, void = [], [], 0
     for answer in found:
         matrix += answer.matrix
         tallies.append(answer.tally)
         void += int((answer.image.ids == VOID).sum())
+        if answer.details is not None:
+            table = answer.details.reliability
+            reliability += table
+            # By class it is kept for the split only: per image it would be the largest part.
+            details.append(dataclasses.replace(answer.details, reliability=table.sum(0)))
     return Score(
         split=split,
         classes=tuple(classes),
         matrix=matrix,
         tallies=tuple(tallies),
         void_pixels=void,
+        details=tuple(details),
+        reliability=reliability if details else None,
+        tolerance=nsd_tolerance,
     )
 
 
 def facts(result: Score) -> dict[str, Any]:
     """Everything known of a score, as JSON: what `scores.json` holds. None is "no such score"."""
-    matrix, tallies = result.matrix, result.tallies
-    per_class = {
-        "iou": metrics.iou(matrix),
-        "dice": metrics.dice(matrix),
-        "precision": metrics.precision(matrix),
-        "recall": metrics.recall(matrix),
-        "mean_image_iou": _nanmean([t.iou for t in tallies], len(result.classes)),
-    }
-    ends = metrics.interval(tallies)
+    matrix, tallies, table = result.matrix, result.tallies, result.reliability
+    sums = figures.by_group(tallies, result.details, classes=len(result.classes))
+    values, ends = figures.of(resampling.total(sums)), figures.intervals(sums)
+
+    def known(key: str, i: int | None = None, *, name: str = "") -> dict[str, Any]:
+        """A figure and its interval, under its own name or another."""
+        value, low_high = values.get(key), ends.get(key)
+        if value is None or low_high is None:
+            value, low_high = np.array(np.nan), np.full(2, np.nan)
+        elif i is not None:
+            value, low_high = value[i], low_high[:, i]
+        return {name or key: _number(float(value)), f"{name or key}_interval": _interval(low_high)}
+
     classes = [
         {
             "name": name,
-            **{key: _number(values[i]) for key, values in per_class.items()},
-            "iou_interval": _interval(ends["iou"][:, i] if tallies else (np.nan, np.nan)),
+            **known("iou", i),
+            **known("dice", i),
+            **known("precision", i),
+            **known("recall", i),
+            **known("image_iou", i, name="mean_image_iou"),
+            **known("boundary_iou", i),
+            **known("boundary_iou_pooled", i),
+            **known("nsd", i),
+            **known("nsd_pooled", i),
+            "ece": None if table is None else _number(float(calibration.ece(table[i]))),
+            "objects": _objects(
+                result.details, [i], {key: known(f"object_{key}", i, name=key) for key in SHARES}
+            ),
             "truth_pixels": int(matrix[i].sum()),
             "predicted_pixels": int(matrix[:, i].sum()),
             "images_with_it": sum(bool(t.truth[i]) for t in tallies),
@@ -115,21 +160,63 @@ def facts(result: Score) -> dict[str, Any]:
     images = [
         {"name": t.name, "group": t.group, "iou": _number(metrics.mean(t.iou))} for t in tallies
     ]
+    for row, detail in zip(images, result.details, strict=False):
+        row["boundary_iou"] = _number(metrics.mean(detail.borders.boundary_iou))
+        row["nsd"] = _number(metrics.mean(detail.borders.nsd))
+    scored = [row for row in images if row["iou"] is not None]
     return {
         "split": result.split,
         "images": len(tallies),
         "groups": len({t.group for t in tallies}),
         "pixels": int(matrix.sum()),
         "void_pixels": result.void_pixels,
-        "mean_iou": _number(result.mean_iou),
-        "mean_iou_interval": _interval(ends["mean_iou"]),
-        "mean_dice": _number(metrics.mean(per_class["dice"])),
-        "mean_image_iou": _number(metrics.mean(np.array([metrics.mean(t.iou) for t in tallies]))),
+        **known("mean_iou"),
+        **known("mean_dice"),
+        **known("mean_image_iou"),
+        **known("mean_boundary_iou"),
+        **known("mean_nsd"),
+        "nsd_tolerance": result.tolerance,
         "pixel_accuracy": _number(metrics.accuracy(matrix)),
+        **known("ece"),
+        "reliability": None if table is None else calibration.rows(table.sum(0)),
+        "objects": _objects(
+            result.details,
+            list(range(1, len(result.classes))),
+            {key: known(f"all_{key}", name=key) for key in SHARES},
+        ),
         "classes": classes,
         "confusion": matrix.tolist(),
+        "worst_images": sorted(scored, key=lambda row: (row["iou"], row["name"]))[:WORST],
         "per_image": images,
         "policy": POLICY,
+    }
+
+
+def _objects(
+    details: Sequence[figures.Details], ids: list[int], shares: Mapping[str, dict[str, Any]]
+) -> dict[str, Any] | None:
+    """What is said of the objects of some classes; None where none were counted."""
+    if not details or not ids:
+        return None
+    counts = {
+        key: np.sum([getattr(d.objects, key)[ids].sum(0) for d in details], axis=0)
+        for key in ("there", "found", "met", "right", "wrong", "strays")
+    }
+    sizes = zip(objects.SIZES, counts["there"], counts["found"], counts["met"], strict=True)
+    return {
+        "objects": int(counts["there"].sum()),
+        "predicted": int(counts["right"] + counts["wrong"]),
+        **{name: value for pair in shares.values() for name, value in pair.items()},
+        "false_per_image": _number(counts["wrong"] / len(details)),
+        "overlap_false_per_image": _number(counts["strays"] / len(details)),
+        "by_size": {
+            name: {
+                "objects": int(there),
+                "recall": _number(found / there) if there else None,
+                "overlap_recall": _number(met / there) if there else None,
+            }
+            for name, there, found, met in sizes
+        },
     }
 
 
@@ -154,6 +241,53 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def detail_table(found: dict[str, Any]) -> str:
+    """Borders, calibration, objects and the worst images of a split, for the terminal."""
+    width = max(len("mean"), *(len(row["name"]) for row in found["classes"]))
+    lines = [
+        f"{'class':<{width}}  boundary   95 % interval     NSD   95 % interval     ECE"
+        "  objects   found    seen  false/image"
+    ]
+    for row in found["classes"]:
+        lines.append(_detail_row(row["name"], row, row["objects"], width, mean=""))
+    things = found["objects"]
+    lines.append(_detail_row("mean", found, None, width, mean="mean_"))
+    if things:
+        lines.append(
+            f"{things['objects']} objects, {found['classes'][0]['name']} left out: "
+            f"{text(things['recall'])} found (IoU over 1/2), {text(things['overlap_recall'])} seen "
+            f"(a tenth covered); {things['false_per_image']:.2f} false ones an image"
+        )
+        sizes = [
+            f"{row['objects']} {size}: {text(row['recall'])} found, "
+            f"{text(row['overlap_recall'])} seen"
+            for size, row in things["by_size"].items()
+        ]
+        lines.append("; ".join(sizes))
+    worst = [f"{row['name']} {row['iou']:.3f}" for row in found["worst_images"][:5]]
+    if found["nsd_tolerance"] is not None:
+        lines.append(f"NSD within {found['nsd_tolerance']:g} pixels")
+    lines.append(f"worst images: {', '.join(worst) or 'none has a score'}")
+    return "\n".join(lines)
+
+
+def _detail_row(
+    name: str, row: dict[str, Any], things: dict[str, Any] | None, width: int, *, mean: str
+) -> str:
+    line = (
+        f"{name:<{width}}  {text(row[f'{mean}boundary_iou']):>8}"
+        f"  {interval_text(row[f'{mean}boundary_iou_interval']):>14}"
+        f"  {text(row[f'{mean}nsd']):>6}  {interval_text(row[f'{mean}nsd_interval']):>14}"
+        f"  {text(row['ece']):>6}"
+    )
+    if things is None:
+        return line
+    return (
+        f"{line}  {things['objects']:>7}  {text(things['recall']):>6}"
+        f"  {text(things['overlap_recall']):>6}  {things['false_per_image']:>11.2f}"
+    )
+
+
 def text(value: float | None) -> str:
     """A score with four digits, a dash where there is none."""
     return "-" if value is None else f"{value:.4f}"
@@ -163,10 +297,6 @@ def interval_text(ends: Sequence[float | None]) -> str:
     """An interval, a dash where there are too few groups for one."""
     low, high = ends
     return "-" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-
-
-def _nanmean(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
-    return np.array([metrics.mean(np.array([row[i] for row in rows])) for i in range(count)])
 
 
 def _number(value: float) -> float | None:

@@ -3,43 +3,53 @@
 import numpy as np
 import pytest
 
+import drawn_masks as drawn
 from recipes.core import metrics
 from recipes.core.dataset import VOID
 
 
 def by_hand(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, list[float]]:
-    """IoU and Dice by walking over the pixels, without a confusion matrix."""
-    found: dict[str, list[float]] = {"iou": [], "dice": []}
+    """Scores by walking over the pixels, without a confusion matrix."""
+    found: dict[str, list[float]] = {"iou": [], "dice": [], "precision": [], "recall": []}
     for class_id in range(classes):
-        both = either = sizes = 0
+        both = there = said = 0
         for t, p in zip(truth.ravel().tolist(), predicted.ravel().tolist(), strict=True):
             if t == VOID:
                 continue
             both += t == class_id and p == class_id
-            either += class_id in (t, p)
-            sizes += (t == class_id) + (p == class_id)
-        found["iou"].append(both / either if either else np.nan)
-        found["dice"].append(2 * both / sizes if sizes else np.nan)
+            there += t == class_id
+            said += p == class_id
+        found["iou"].append(drawn.share(both, there + said - both))
+        found["dice"].append(drawn.share(2 * both, there + said))
+        found["precision"].append(drawn.share(both, said))
+        found["recall"].append(drawn.share(both, there))
     return found
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_iou_and_dice_equal_counting_by_hand(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    classes = int(rng.integers(2, 7))
-    shape = [(1, 1), (3, 5), (16, 9), (0, 4)][seed % 4]
-    # Few of the classes occur, so that some are in neither and some in only one of the two.
-    ids = np.array([*rng.integers(0, classes, 3), VOID], np.uint8)
-    truth = rng.choice(ids, shape)
-    predicted = rng.choice(rng.integers(0, classes, 3), shape).astype(np.uint8)
-    matrix = metrics.confusion(truth, predicted, classes=classes)
-    expected = by_hand(truth, predicted, classes)
-    np.testing.assert_allclose(metrics.iou(matrix), expected["iou"], atol=1e-12)
-    np.testing.assert_allclose(metrics.dice(matrix), expected["dice"], atol=1e-12)
+@pytest.mark.parametrize("seed", drawn.CASES)
+def test_scores_equal_counting_by_hand(seed: int) -> None:
+    c = drawn.case(seed)
+    matrix = metrics.confusion(c.truth, c.predicted, classes=c.classes)
+    expected = by_hand(c.truth, c.predicted, c.classes)
+    for key, function in (
+        ("iou", metrics.iou),
+        ("dice", metrics.dice),
+        ("precision", metrics.precision),
+        ("recall", metrics.recall),
+    ):
+        np.testing.assert_allclose(function(matrix), expected[key], rtol=0, atol=1e-9)
     assert matrix.dtype == np.int64
-    assert matrix.sum() == (truth != VOID).sum()
-    wanted = np.nanmean(expected["iou"]) if truth.size and matrix.any() else np.nan
-    np.testing.assert_allclose(metrics.mean(metrics.iou(matrix)), wanted)
+    assert matrix.sum() == (c.truth != VOID).sum()
+    np.testing.assert_allclose(
+        metrics.mean(metrics.iou(matrix)), drawn.plain_mean(expected["iou"]), rtol=0, atol=1e-9
+    )
+    tally = metrics.tally(matrix, name="", group="")
+    np.testing.assert_allclose(tally.iou, expected["iou"], rtol=0, atol=1e-9)
+    by_cell = np.zeros_like(matrix)
+    for t, p in zip(c.truth.ravel().tolist(), c.predicted.ravel().tolist(), strict=True):
+        if t != VOID:
+            by_cell[t, p] += 1
+    assert np.array_equal(matrix, by_cell)
 
 
 def test_void_is_left_out_of_truth_and_prediction() -> None:
@@ -91,28 +101,11 @@ def test_split_is_scored_from_one_matrix_not_from_the_mean_of_images() -> None:
     assert per_image == [1.0, 0.0]
 
 
-def tallies(groups: dict[str, list[tuple[int, int]]]) -> list[metrics.Tally]:
-    """Per image of a group: right and wrong pixels of class 1."""
-    return [
-        metrics.tally(np.array([[10, 0], [wrong, right]]), name=f"{group}{i}", group=group)
-        for group, images in groups.items()
-        for i, (right, wrong) in enumerate(images)
-    ]
-
-
-def test_interval_holds_the_score_and_needs_two_groups() -> None:
-    found = metrics.interval(tallies({"a": [(9, 1)], "b": [(5, 5)], "c": [(7, 3)]}))
-    low, high = found["iou"][:, 1]
-    assert low == pytest.approx(0.5)
-    assert high == pytest.approx(0.9)
-    assert np.isnan(metrics.interval(tallies({"a": [(9, 1), (5, 5)]}))["mean_iou"]).all()
-    assert np.isnan(metrics.interval([])["mean_iou"]).all()
-
-
-def test_interval_is_drawn_over_groups_not_images() -> None:
-    images = [(9, 1)] * 8
-    one_each = metrics.interval(tallies({f"g{i}": [(i, 8 - i)] for i in range(8)}))["iou"][:, 1]
-    pairs = {f"g{i}": [(2 * i, 8 - 2 * i), (2 * i, 8 - 2 * i)] for i in range(4)}
-    paired = metrics.interval(tallies(pairs))["iou"][:, 1]
-    assert paired[1] - paired[0] > one_each[1] - one_each[0]
-    assert metrics.interval(tallies({"a": images, "b": images}))["iou"][:, 1].tolist() == [0.9, 0.9]
+def test_boxes_hold_all_of_a_class_in_both() -> None:
+    truth, predicted = np.full((2, 9, 9), VOID, np.uint8)
+    truth[2, 3] = 1
+    predicted[5:7, 1] = 1
+    truth[8, 8] = 0
+    found = dict(metrics.boxes(truth, predicted, classes=3))
+    assert found == {0: np.s_[8:9, 8:9], 1: np.s_[2:7, 1:4]}
+    assert not list(metrics.boxes(truth[:0], predicted[:0], classes=3))
