@@ -13,6 +13,9 @@ TFDS_FORGETS = ["mlcroissant>=1.0.17", "apache-beam>=2.71", "importlib_resources
 # What `tfds.testing.DatasetBuilderTestCase`, the base of `seg_datasets.testing`, imports.
 TESTING = ["dill>=0.4", "pytest>=8.0"]
 
+# What the formats of `recipes.export` are written and run with.
+EXPORT = ["ai-edge-litert>=2.0.3", "onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"]
+
 # Every lower bound of install_requires was tried, all of them together, with the whole test suite.
 setuptools.setup(
     name="seg_datasets",
@@ -34,6 +37,7 @@ setuptools.setup(
     package_dir={"seg_datasets.checksums": "checksums", "seg_datasets.docs": "docs"},
     package_data={
         "seg_datasets.core.report": ["*.css", "*.js"],
+        "recipes.core": ["*.css", "*.js"],
         "seg_datasets": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt", "py.typed"],
         "seg_datasets.checksums": ["*.json", "*.tsv", "*.md"],
         "seg_datasets.docs": ["*.md"],
@@ -58,10 +62,14 @@ setuptools.setup(
         # rasterio 1.5 needs Python 3.12.
         "geo": ["rasterio>=1.4"],
         "dicom": ["pydicom>=3.0"],
+        # Another backend for the recipes: KERAS_BACKEND=jax python -m recipes.unet …
+        "jax": ["jax>=0.4.30"],
         "array_record": ["array_record>=0.8"],
+        "export": EXPORT,
         "testing": TESTING,
         "dev": [
             *TESTING,
+            *EXPORT,
             "array_record>=0.8",
             "hypothesis>=6.170",
             "mypy>=2.4",
