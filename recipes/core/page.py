@@ -1,144 +1,252 @@
-"""The page of a run: one HTML file with everything inside, readable without a network."""
+"""The page of a run: one HTML file with everything inside, readable without a network.
 
-import json
+    pictures → shown ┐
+    charts → sections → page
+    again ───────────┘
+
+Made with the kit of the page that a build leaves: one look, one policy.
+"""
+
+import dataclasses
 import pathlib
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipes.core import charts, scoring
-from recipes.core import plan as plans
+from recipes.core import again, charts, scoring, sections, shown
+from recipes.core import dataset as ds
 from recipes.core.pictures import Picture
+from recipes.core.plan import Plan, duration
 from seg_datasets.core.report import kit
-from seg_datasets.core.report.kit import text
+from seg_datasets.core.report.kit import count, text
 
 
 def render(
     *,
-    plan: plans.Plan,
+    plan: Plan,
     scores: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     pictures: Sequence[tuple[Picture, pathlib.Path]],
     folder: pathlib.Path,
+    metadata: Mapping[str, Any] | None = None,
 ) -> str:
-    """The run as one self-contained HTML page, the verdict first."""
-    title = f"U-Net on {plan.dataset.name}"
+    """The run as one self-contained HTML page, the verdict first.
+
+    Args:
+      plan: of the run.
+      scores: what `scores.json` holds; a section whose facts are not in it is left out.
+      history: a row per epoch.
+      pictures: what is shown, each with the file it lies in.
+      folder: of the run.
+      metadata: what the dataset says of itself.
+    """
+    title = f"U-Net on {_short_name(plan)}"
+    drawn = [picture for picture, _ in pictures]
+    parts = {
+        "scores": (f"Scores on {text(scores['split'])}", sections.classes(scores, plan.dataset)),
+        "training": ("Training", _curves(history)),
+        "confusion": ("Confusion", sections.confusion(scores)),
+        "reliability": ("Reliability", sections.reliability(scores)),
+        "objects": ("Objects", sections.objects(scores, plan.dataset)),
+        "pictures": ("Pictures", shown.section(drawn, plan.dataset)),
+        "worst": ("Where it is worst", sections.worst(scores)),
+        "again": ("Run it again", _again(plan, folder, scores)),
+        "dataset": ("Data", _data(plan, metadata or {})),
+        "plan": ("Plan", _plan(plan)),
+    }
     body = [
-        f"<h1>{text(title)}</h1>",
-        _verdict(plan, scores, history),
-        f"<h2>Scores on {text(scores['split'])}</h2>",
-        _table(plan, scores),
-        "<h2>Training</h2>",
-        _curves(history),
-        "<h2>Pictures</h2>",
-        '<p class="soft">Image, truth, prediction, error. In the error panel blue was missed, red '
-        "is a false alarm, orange was taken for another class, grey is void.</p>",
-        *(_picture(picture, path) for picture, path in pictures),
-        "<h2>Run it again</h2>",
-        _again(plan, folder),
-        "<h2>Plan</h2>",
-        _plan(plan),
+        '<a class="skip" href="#pictures">Skip to the pictures</a>',
+        f"<header><h1>{text(title)}</h1>{_facts(plan, history)}</header>",
+        "<main>",
+        _verdict(plan, scores),
+        *(
+            f'<section id="{name}"><h2>{heading}</h2>{inner}</section>'
+            for name, (heading, inner) in parts.items()
+            if inner
+        ),
+        "</main>",
+        shown.ENLARGED,
     ]
-    return kit.page(title, body)
+    return kit.page(
+        title,
+        body,
+        style=shown.style(),
+        script=shown.script(),
+        data=shown.data(drawn, plan.dataset),
+    )
 
 
-def _verdict(
-    plan: plans.Plan, scores: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
-) -> str:
-    seconds = sum(row["seconds"] + row["validation_seconds"] for row in history)
-    names = [f"{text(row['name'])} {scoring.text(row['iou'])}" for row in scores["classes"][:6]]
+def _short_name(plan: Plan) -> str:
+    name = plan.dataset.name
+    return "/".join(pathlib.PurePath(name).parts[-2:]) if pathlib.PurePath(name).root else name
+
+
+def _facts(plan: Plan, history: Sequence[Mapping[str, Any]]) -> str:
+    seconds = sum(row.get("seconds", 0) + row.get("validation_seconds", 0) for row in history)
+    steps = history[-1]["step"] if history else 0
+    took = f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
+    told = [
+        f"depth {plan.depth}, width {plan.width}",
+        f"{count(steps, 'step')} in {took}",
+        f"{text(plan.device)}, {text(plan.precision)}",
+        f"seed {plan.seed}",
+    ]
+    return f'<p class="soft">{" · ".join(told)}</p>'
+
+
+def _verdict(plan: Plan, scores: Mapping[str, Any]) -> str:
+    value = scores["mean_iou"]
+    low, high = scores.get("mean_iou_interval") or (None, None)
+    ends = "" if low is None or high is None else f", 95 % interval {low:.3f} to {high:.3f}"
     return kit.verdict(
-        f"mean IoU {scoring.text(scores['mean_iou'])} <small>on {scores['images']} images of the "
-        f"{text(scores['split'])} split</small>",
-        f"IoU by class: {', '.join(names)}{' …' if len(scores['classes']) > 6 else ''}.",
-        f"Trained for {seconds / 60:.1f} minutes, {history[-1]['step']} steps, on "
-        f"{text(plan.device)} in {plan.precision}.",
+        f"mean IoU {scoring.text(value)} <small>over {len(scores['classes'])} classes{ends}"
+        "</small>",
+        _sentence(plan, scores),
+        _weakest(scores),
         *(f'<span class="soft">{kit.prose(note)}</span>' for note in plan.notes),
+        good=value is not None,
     )
 
 
-def _table(plan: plans.Plan, scores: Mapping[str, Any]) -> str:
-    head = (
-        "class",
-        "IoU",
-        "95 % interval",
-        "Dice",
-        "precision",
-        "recall",
-        "per image",
-        "images",
-        "pixels",
-    )
-    rows = []
-    for row, colour in zip(scores["classes"], plan.dataset.palette, strict=True):
-        cells = [
-            kit.swatch(colour) + text(row["name"]),
-            scoring.text(row["iou"]),
-            scoring.interval_text(row["iou_interval"]),
-            *(scoring.text(row[k]) for k in ("dice", "precision", "recall", "mean_image_iou")),
-            str(row["images_with_it"]),
-            f"{row['truth_pixels']:,}",
-        ]
-        rows.append(cells)
-    mean = [
-        "mean",
-        scoring.text(scores["mean_iou"]),
-        scoring.interval_text(scores["mean_iou_interval"]),
-        scoring.text(scores["mean_dice"]),
-        "",
-        "",
-        scoring.text(scores["mean_image_iou"]),
-        str(scores["images"]),
-        f"{scores['pixels']:,}",
-    ]
-    rows.append(mean)
-    void = f" {scores['void_pixels']:,} void pixels." if scores["void_pixels"] else ""
-    return (
-        kit.table(head, rows, last="mean")
-        + f'<p class="soft">{text(scores["policy"])} Intervals by bootstrap over '
-        f"{scores['groups']} groups.{void}</p>"
-    )
+def _sentence(plan: Plan, scores: Mapping[str, Any]) -> str:
+    """What the number is worth."""
+    split, data = scores["split"], plan.dataset
+    images = f"{count(scores['images'], 'image')} of {count(scores['groups'], 'group')}"
+    told = f"Scored on {text(split)}, {images}, on original sizes: "
+    if split == data.test:
+        worth = "neither training nor the choice of the model saw this split."
+    elif split == "out of fold":
+        worth = "each image by the model that has not seen it."
+    else:
+        worth = (
+            "the same images chose the best epoch, so new ones will score lower. A test "
+            "split says more."
+        )
+    if scores["groups"] < 2:
+        worth += " With one group there is no interval: nothing tells how groups differ."
+    return told + worth
+
+
+def _weakest(scores: Mapping[str, Any]) -> str:
+    scored = [(r["iou"], i) for i, r in enumerate(scores["classes"]) if r["iou"] is not None]
+    if not scored:
+        return ""
+    iou, place = min(scored)
+    row = scores["classes"][place]
+    ends = scoring.interval_text(row.get("iou_interval") or (None, None))
+    told = f"Weakest class: {text(row['name'])}, IoU {scoring.text(iou)}"
+    told += f" ({ends})" if ends != "-" else ""
+    if not row["predicted_pixels"]:
+        told += ", never predicted"
+    if row.get("recall") is not None and row.get("precision") is not None:
+        told += f", recall {row['recall']:.3f}, precision {row['precision']:.3f}"
+    if other := sections.confused_with(scores, place):
+        told += f"; {sections.percent(other[1])} of its pixels were taken for {text(other[0])}"
+    best, at = max(scored)
+    if at != place:
+        told += f". Strongest: {text(scores['classes'][at]['name'])}, {scoring.text(best)}"
+    return f"{told}."
 
 
 def _curves(history: Sequence[Mapping[str, Any]]) -> str:
+    if not history:
+        return ""
     steps = [row["step"] for row in history]
-    loss = charts.lines(steps, {"loss": [row["loss"] for row in history]}, title="Loss", low=0.0)
-    miou = charts.lines(
-        steps,
-        {
-            "train": [row["train_miou"] for row in history],
-            "validation": [row["validation_miou"] for row in history],
-        },
-        title="Mean IoU",
-        low=0.0,
-        high=1.0,
+
+    def of(key: str) -> list[float | None]:
+        return [row.get(key) for row in history]
+
+    scored = [(row["validation_miou"], -i) for i, row in enumerate(history)]
+    best = history[-max(scored)[1]]
+    mark, marked = best["step"], f"best, step {best['step']:,}"
+    told = (
+        f"Kept: epoch {best['epoch']} of {len(history)}, validation mean IoU "
+        f"{best['validation_miou']:.4f}; on the varied crops of training it was "
+        f"{best['train_miou']:.4f}."
     )
-    return f'<div class="charts">{loss}{miou}</div>'
+    found = [
+        charts.lines(steps, {"loss": of("loss")}, title="Loss", low=0.0, mark=mark, marked=marked),
+        charts.lines(
+            steps,
+            {"train": of("train_miou"), "validation": of("validation_miou")},
+            title="Mean IoU",
+            low=0.0,
+            high=1.0,
+            mark=mark,
+            marked=marked,
+        ),
+        charts.lines(steps, {"rate": of("learning_rate")}, title="Learning rate", low=0.0),
+    ]
+    return f'<div class="charts">{"".join(found)}</div><p class="soft">{told}</p>'
 
 
-def _picture(picture: Picture, path: pathlib.Path) -> str:
-    label = f"{text(picture.name)}: IoU {picture.iou:.3f} ({picture.rank})"
-    source = kit.data_uri(path.read_bytes(), "png")
-    return (
-        f'<figure class="strip"><figcaption>{label}</figcaption>'
-        f'<img alt="{label}" src="{source}"></figure>'
-    )
-
-
-def _again(plan: plans.Plan, folder: pathlib.Path) -> str:
-    at = shlex.quote(str(folder))
-    where = f" --data_dir={shlex.quote(plan.dataset.data_dir)}" if plan.dataset.data_dir else ""
-    how_long = f"--minutes={plan.minutes:g}" if plan.minutes else f"--steps={plan.steps}"
+def _again(plan: Plan, folder: pathlib.Path, scores: Mapping[str, Any]) -> str:
+    at, split = shlex.quote(str(folder)), plan.dataset.test or plan.dataset.validation
     lines = [
-        f"python -m recipes.unet --dataset={shlex.quote(plan.dataset.name)}{where} {how_long} "
-        f"--seed={plan.seed}",
-        f"python -m recipes.evaluate --workdir={at} "
-        f"--split={plan.dataset.test or plan.dataset.validation}",
+        again.command(plan),
+        f"python -m recipes.evaluate --workdir={at} --split={shlex.quote(split)}",
         f"tensorboard --logdir={at}/tensorboard",
     ]
-    return kit.commands("\n".join(lines))
+    if plan.budget:
+        exact = "plan the same; a budget is kept by the clock, so the number of steps will differ"
+    elif " cores, " in plan.device:
+        exact = "with the same seed give the same weights"
+    else:
+        exact = "give the same curve, but for the order in which a GPU adds"
+    return kit.commands("\n".join(lines)) + (
+        f'<p class="soft">The same data and the same flags {exact}. What no flag says is planned '
+        "from the dataset and the machine.</p>"
+    )
 
 
-def _plan(plan: plans.Plan) -> str:
-    fields = json.dumps(plans.to_json(plan), indent=2, ensure_ascii=False)
-    return kit.folded("plan.json", kit.commands(fields))
+def _data(plan: Plan, metadata: Mapping[str, Any]) -> str:
+    data = plan.dataset
+    facts = {
+        "dataset": f"<code>{text(data.name)}</code>",
+        "train": f"{text(data.train)}, {count(data.train_examples, 'image')}",
+        "validation": text(data.validation),
+        "test": text(data.test or "none"),
+    }
+    if "ledger_key" in metadata:
+        facts["version"] = f"<code>{text(metadata['ledger_key'])}</code>"
+    for key, value in metadata.items():
+        if key.endswith("digest") and isinstance(value, str):
+            facts[text(key.replace("_", " "))] = f"<code>{text(value)}</code>"
+    if "split_rule" in metadata:
+        facts["split rule"] = text(metadata["split_rule"])
+    if findings := metadata.get("findings"):
+        facts["findings"] = f"{count(len(findings), 'finding')} of the build, none of them an error"
+    if metadata.get("partial"):
+        facts["partial"] = "<b>only some samples of each split were built: this is no version</b>"
+    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _plan(plan: Plan) -> str:
+    flags = again.said(plan)
+    rows = []
+    for field in dataclasses.fields(Plan):
+        if field.name in ("dataset", "notes"):
+            continue
+        value = getattr(plan, field.name)
+        shown_value = f"{value:g}" if isinstance(value, float) else value
+        if field.name == "class_weights":
+            pairs = zip(plan.dataset.classes, value, strict=True)
+            shown_value = ", ".join(f"{name} {weight:g}" for name, weight in pairs)
+        elif field.name == "budget" and value:
+            shown_value = duration(value)
+        how = "<b>by flag</b>" if field.name in flags else '<span class="planned">planned</span>'
+        rows.append([f"<code>{field.name}</code>", text(shown_value), how])
+    about = [
+        [f"<code>{field.name}</code>", text(getattr(plan.dataset, field.name)), ""]
+        for field in dataclasses.fields(ds.Dataset)
+    ]
+    head = ["entry", "value", ""]
+    return kit.folded(
+        f"{len(rows)} entries, {len([r for r in rows if 'by flag' in r[2]])} by flag",
+        kit.table(head, rows, kind="plan")
+        + "<h3>What was known of the dataset</h3>"
+        + kit.table(head[:2], [row[:2] for row in about], kind="plan")
+        + '<p class="soft">By flag: what has to be said for this plan to be made again. All of it '
+        "is in <code>plan.json</code>.</p>",
+    )
