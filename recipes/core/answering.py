@@ -19,18 +19,9 @@ def windows(model: Any, *, turns: int = 1) -> tiling.Predict:
       model: from raw pixels to logits.
       turns: views to average over: 1, 2 with the mirror image, 8 with all flips and quarter turns.
     """
-    import tensorflow as tf
+    from recipes.core import steps  # it imports Keras
 
-    # One trace for all sizes: a trace per size would cost seconds on images of mixed sizes.
-    signature = [tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32)]
-
-    @tf.function(input_signature=signature)
-    def forward(pixels: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(tf.cast(model(pixels, training=False), tf.float32))
-
-    def one(pixels: np.ndarray) -> np.ndarray:
-        found: np.ndarray = forward(tf.constant(pixels[None], tf.float32)).numpy()[0]
-        return found
+    one = steps.forward(model)
 
     def several(pixels: np.ndarray) -> np.ndarray:
         total = np.zeros(0, np.float32)

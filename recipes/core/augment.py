@@ -27,6 +27,7 @@ def crop(
     seed: tf.Tensor,
     zoom: float = 0.0,
     smooth: bool = True,
+    near: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts the same random square from image and mask; what lies outside is zero and void.
 
@@ -37,6 +38,8 @@ def crop(
       seed: a pair of integers.
       zoom: 0 cuts `size` pixels; 1 between half and twice as many, brought to `size`.
       smooth: whether the image is interpolated when it is zoomed; the mask never is.
+      near: a pixel that the square holds, in its middle half where the image goes on; below 0,
+        anywhere.
     """
     channels, draws = image.shape[-1], tf.random.stateless_uniform([3], seed)
     side = tf.cast(tf.round(size * tf.pow(2.0, zoom * (2.0 * draws[2] - 1.0))), tf.int32)
@@ -45,7 +48,11 @@ def crop(
     image = tf.pad(image, padding)
     mask = tf.pad(mask, padding, constant_values=VOID)
     room = tf.cast(tf.shape(mask)[:2] - side + 1, tf.float32)
-    begin = tf.concat([tf.cast(tf.floor(draws[:2] * room), tf.int32), [0]], 0)
+    first = tf.floor(draws[:2] * room)
+    if near is not None:
+        held = tf.floor(near - (0.25 + 0.5 * draws[:2]) * tf.cast(side, tf.float32))
+        first = tf.where(near < 0, first, tf.clip_by_value(held, 0.0, room - 1.0))
+    begin = tf.concat([tf.cast(first, tf.int32), [0]], 0)
     image = tf.slice(image, begin, tf.stack([side, side, -1]))
     mask = tf.slice(mask, begin, tf.stack([side, side, -1]))
     if zoom:
@@ -68,6 +75,7 @@ def warp(
     shear: float = 0.0,
     elastic: float = 0.0,
     smooth: bool = True,
+    near: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts a random square that is turned, sheared and bent; what lies outside is zero and void.
 
@@ -84,6 +92,7 @@ def warp(
       shear: largest slant either way, in degrees.
       elastic: largest bend, in pixels of what comes out.
       smooth: whether the image is interpolated; the mask never is.
+      near: see `crop`.
     """
     channels, dtype = image.shape[-1], image.dtype
     height, width = tf.unstack(tf.shape(mask)[:2])
@@ -101,7 +110,13 @@ def warp(
         coarse = tf.random.stateless_uniform([1, BENDS, BENDS, 2], another(seed, 7), -1.0, 1.0)
         at += tf.image.resize(coarse, [size, size], "bicubic")[0] * (elastic / size)
     room = tf.cast(tf.stack([height, width]), tf.float32) - side
-    at = at * side + draws[3:] * room + side / 2
+    middle = draws[3:] * room + side / 2
+    if near is not None:
+        ends = tf.stack([tf.broadcast_to(side / 2, [2]), room + side / 2])
+        held = near + 0.5 * (0.5 - draws[3:]) * side
+        held = tf.clip_by_value(held, tf.reduce_min(ends, 0), tf.reduce_max(ends, 0))
+        middle = tf.where(near < 0, middle, held)
+    at = at * side + middle
     nearest = tf.cast(tf.floor(at), tf.int32)
     inside = tf.reduce_all(
         (nearest >= 0) & (nearest < tf.stack([height, width])), -1, keepdims=True

@@ -25,19 +25,22 @@ class State:
         return len(self.history)
 
 
-def save(file: pathlib.Path | BinaryIO, model: Any, optimizer: Any, state: State) -> None:
-    """Writes model, optimizer and state as plain arrays."""
-    arrays = {f"model/{i}": np.asarray(v) for i, v in enumerate(model.variables)}
-    arrays |= {f"optimizer/{i}": np.asarray(v) for i, v in enumerate(optimizer.variables)}
+def save(file: pathlib.Path | BinaryIO, state: State, **owners: Any) -> None:
+    """Writes a state and the variables of each owner, such as `model=net`, as plain arrays."""
+    arrays = {
+        f"{name}/{i}": np.asarray(variable)
+        for name, owner in owners.items()
+        for i, variable in enumerate(owner.variables)
+    }
     # A str array, not a pickle: loading a checkpoint must not be able to run code.
     arrays["state"] = np.array(json.dumps(dataclasses.asdict(state)))
     np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def load(file: pathlib.Path, model: Any, optimizer: Any) -> State:
-    """Puts what `save` wrote back into a model and a built optimizer of the same plan."""
+def load(file: pathlib.Path, **owners: Any) -> State:
+    """Puts what `save` wrote back into built owners of the same plan."""
     with np.load(file) as arrays:
-        for name, owner in (("model", model), ("optimizer", optimizer)):
+        for name, owner in owners.items():
             for i, variable in enumerate(owner.variables):
                 variable.assign(arrays[f"{name}/{i}"])
         return State(**json.loads(str(arrays["state"])))

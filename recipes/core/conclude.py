@@ -1,13 +1,17 @@
 """The end of a run: the best model's scores on original sizes, its pictures, its page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from recipes.core import data, metrics, norm, page, pictures, runs, scoring
+from recipes.core import boundaries, data, folds, metrics, norm, page, pictures, runs, scoring
 from recipes.core.plan import Plan
+from recipes.core.unseen import Unseen, each_fold
+
+Predict = Callable[[np.ndarray], np.ndarray]
+Exam = Callable[[], Iterable[tuple[data.Image, Predict]]]
 
 
 def load_best(run: runs.Run) -> Any:
@@ -26,44 +30,67 @@ def load_best(run: runs.Run) -> Any:
 
 
 def score_split(
-    builder: Any, plan: Plan, predict: Callable[[np.ndarray], np.ndarray], split: str
+    builder: Any,
+    plan: Plan,
+    predict: Callable[[np.ndarray], np.ndarray],
+    split: str,
+    *,
+    nsd_tolerance: float = boundaries.TOLERANCE,
 ) -> scoring.Score:
-    """Scores a split on original sizes, unpadded.
+    """Scores a split on original sizes, unpadded, with all there is to say of it.
 
     Raises:
       DatasetError: no such split, or a mask value that no class has.
     """
     classes = plan.dataset.classes
     images = data.images(builder, plan.dataset, split)
-    found = scoring.answers(images, predict, classes=len(classes))
-    return scoring.score(found, split=split, classes=classes)
+    found = scoring.answers(images, predict, classes=len(classes), nsd_tolerance=nsd_tolerance)
+    return scoring.score(found, split=split, classes=classes, nsd_tolerance=nsd_tolerance)
+
+
+def out_of_fold(builder: Any, plan: Plan, run: runs.Run) -> Iterator[tuple[data.Image, Predict]]:
+    """Every image of train and validation, and the model of an ensemble that has not seen it."""
+    for unseen in each_fold(builder, plan):
+        predict = scoring.predictor(
+            load_best(folds.run_of(run, unseen.plan.fold)), depth=plan.depth
+        )
+        for image in unseen.images():
+            yield image, predict
+
+
+def score_out_of_fold(builder: Any, plan: Plan, run: runs.Run) -> scoring.Score:
+    """Scores an ensemble on what it was made of, each image by the model that has not seen it."""
+    return _score(plan, out_of_fold(builder, plan, run), "out of fold")
 
 
 def conclude(builder: Any, plan: Plan, run: runs.Run) -> dict[str, Any]:
     """Scores the best model on the test split and writes scores, pictures and page.
 
+    Without a test split the scores are of what the model was chosen by; those of an ensemble are
+    then out of fold.
+
     Returns:
       the scores, as `scores.json` holds them.
     """
-    dataset = plan.dataset
-    split = dataset.test or dataset.validation
-    predict = scoring.predictor(load_best(run), depth=plan.depth)
-    result = score_split(builder, plan, predict, split)
+    split, exam = _exam(builder, plan, run)
+    result = _score(plan, exam(), split)
     found = scoring.facts(result)
     runs.write_json(run.scores, found)
     chosen = pictures.choose([metrics.mean(tally.iou) for tally in result.tallies])
     drawn = {}
-    for i, image in enumerate(data.images(builder, dataset, split)):
+    for i, (image, predict) in enumerate(exam()):
         if i in chosen:
-            strip = pictures.draw(
+            drawn[i] = pictures.make(
                 image.pixels,
                 image.ids,
                 predict(image.pixels).argmax(-1).astype(np.uint8),
-                palette=dataset.palette,
-                top=dataset.pixel_top,
+                palette=plan.dataset.palette,
+                top=plan.dataset.pixel_top,
+                name=image.name,
+                rank=chosen[i],
+                class_iou=result.tallies[i].iou,
+                group=image.group,
             )
-            iou = metrics.mean(result.tallies[i].iou)
-            drawn[i] = pictures.Picture(name=image.name, iou=iou, rank=chosen[i], strip=strip)
     ordered = [drawn[i] for i in chosen]
     paths = pictures.save(ordered, run.pictures)
     history = runs.read_lines(run.history)
@@ -73,6 +100,32 @@ def conclude(builder: Any, plan: Plan, run: runs.Run) -> dict[str, Any]:
         history=history,
         pictures=list(zip(ordered, paths, strict=True)),
         folder=run.folder,
+        metadata=builder.info.metadata,
     )
     runs.write_text(run.page, html)
     return found
+
+
+def _exam(builder: Any, plan: Plan, run: runs.Run) -> tuple[str, Exam]:
+    """What the final scores are of, and its images with who answers them."""
+    dataset = plan.dataset
+    if dataset.test is None and plan.folds and plan.fold < 0:
+        return "out of fold", lambda: out_of_fold(builder, plan, run)
+    predict = scoring.predictor(load_best(run), depth=plan.depth)
+    if dataset.test is not None:
+        test = dataset.test
+        return test, lambda: ((i, predict) for i in data.images(builder, dataset, test))
+    unseen = Unseen(builder, plan)
+    return unseen.name, lambda: ((image, predict) for image in unseen.images())
+
+
+def _score(plan: Plan, exam: Iterable[tuple[data.Image, Predict]], split: str) -> scoring.Score:
+    classes, tolerance = plan.dataset.classes, boundaries.TOLERANCE
+    answers = (
+        answer
+        for image, predict in exam
+        for answer in scoring.answers(
+            [image], predict, classes=len(classes), nsd_tolerance=tolerance
+        )
+    )
+    return scoring.score(answers, split=split, classes=classes, nsd_tolerance=tolerance)

@@ -5,14 +5,14 @@ the stream, so that a run resumed at step n reads what the uninterrupted run wou
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from recipes.core import augment
+from recipes.core import augment, sampling
 from recipes.core import dataset as ds
 from recipes.core.plan import Plan
 
@@ -30,14 +30,63 @@ class Image(NamedTuple):
 
 
 def training_batches(
-    builder: Any, plan: Plan, *, first_step: int = 0, memory: float = MEMORY
+    builder: Any,
+    plan: Plan,
+    *,
+    first_step: int = 0,
+    memory: float = MEMORY,
+    held_out: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Endless batches of (float32 pixels, uint8 ids), beginning with the one of `first_step`.
 
     Decoded images stay in memory when all of them fit into `memory` bytes: decoding a PNG costs as
     much as a fifth of a training step on a CPU. What is drawn is the same either way.
+
+    Args:
+      builder: the dataset's, prepared.
+      plan: what is drawn, and how.
+      first_step: of a run that goes on.
+      memory: bytes.
+      held_out: true for the examples of `pool(data)`, in stored order, that are not to be seen;
+        None to see the train split.
     """
     data = plan.dataset
+    if held_out is None:
+        stream, decode = _stored(builder, data, data.train, shuffle_seed=plan.seed)
+        count = data.train_examples
+    else:
+        stream, decode = _stored(builder, data, pool(data))
+        stream, count = _chosen(stream, ~held_out), int((~held_out).sum())
+
+    def draw(
+        position: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return view(*example, position, plan)
+
+    threads = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    pixel = data.channels * np.dtype(builder.info.features[data.image_key].np_dtype).itemsize + 1
+    fits = count * data.height * data.width * pixel <= memory
+    if fits:
+        stream = stream.map(decode, **threads).cache()
+    # Otherwise what waits in the buffer waits as compressed bytes, and is decoded when drawn.
+    stream = stream.shuffle(min(BUFFER, count), seed=plan.seed).repeat()
+    stream = stream.skip(first_step * plan.batch)
+    if not fits:
+        stream = stream.map(decode, **threads)
+    stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step * plan.batch), stream)
+    stream = stream.map(draw, **threads)
+    return stream.batch(plan.batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def pool(data: ds.Dataset) -> str:
+    """The examples that folds are made of, as a split."""
+    return f"{data.train}+{data.validation}"
+
+
+def _stored(
+    builder: Any, data: ds.Dataset, split: str, *, shuffle_seed: int | None = None
+) -> tuple[tf.data.Dataset, Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]]:
+    """The examples of a split, not decoded yet, and what decodes them to pixels and ids."""
     skipped = {
         key: tfds.decode.SkipDecoding()
         for key in (data.image_key, data.mask_key)
@@ -46,13 +95,13 @@ def training_batches(
     options = tf.data.Options()
     options.deterministic = True
     stream = builder.as_dataset(
-        split=data.train,
-        shuffle_files=True,
+        split=split,
+        shuffle_files=shuffle_seed is not None,
         read_config=tfds.ReadConfig(
             options=options,
             try_autocache=False,
             skip_prefetch=True,
-            shuffle_seed=plan.seed,
+            shuffle_seed=shuffle_seed,
             # Drawn anew in each pass, files would come in another order from a cache.
             shuffle_reshuffle_each_iteration=False,
         ),
@@ -70,31 +119,27 @@ def training_batches(
         )
         return tf.ensure_shape(image, [None, None, data.channels]), checked_ids(mask, data)
 
-    def draw(
-        position: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return view(*example, position, plan)
+    return stream, decode
 
-    threads = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
-    pixel = data.channels * np.dtype(builder.info.features[data.image_key].np_dtype).itemsize + 1
-    fits = data.train_examples * data.height * data.width * pixel <= memory
-    if fits:
-        stream = stream.map(decode, **threads).cache()
-    # Otherwise what waits in the buffer waits as compressed bytes, and is decoded when drawn.
-    stream = stream.shuffle(min(BUFFER, data.train_examples), seed=plan.seed).repeat()
-    stream = stream.skip(first_step * plan.batch)
-    if not fits:
-        stream = stream.map(decode, **threads)
-    stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step * plan.batch), stream)
-    stream = stream.map(draw, **threads)
-    return stream.batch(plan.batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+def _chosen(stream: tf.data.Dataset, wanted: np.ndarray) -> tf.data.Dataset:
+    """The examples of a stream in stored order that are wanted."""
+    flags = tf.constant(wanted)
+    return stream.enumerate().filter(lambda i, _: flags[i]).map(lambda _, example: example)
 
 
 def view(
     image: tf.Tensor, ids: tf.Tensor, position: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The random view of one example that belongs to its position in the stream."""
-    seeds = [[plan.seed * 8 + i, tf.cast(position, tf.int32)] for i in range(7)]
+    seeds = [[plan.seed * 8 + i, tf.cast(position, tf.int32)] for i in range(8)]
+    near = sampling.place(
+        ids,
+        seed=seeds[7],
+        share=plan.rare_share,
+        rarity=sampling.rarity(plan.dataset.class_pixels),
+        side=plan.crop * 2.0**-plan.zoom,
+    )
     top = plan.dataset.pixel_top
     image = tf.cast(image, tf.float32)
     if plan.rotate or plan.shear or plan.elastic:
@@ -107,9 +152,12 @@ def view(
             rotate=plan.rotate,
             shear=plan.shear,
             elastic=plan.elastic,
+            near=near,
         )
     else:
-        image, ids = augment.crop(image, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom)
+        image, ids = augment.crop(
+            image, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom, near=near
+        )
     image, ids = augment.turn(image, ids, seed=seeds[1], upright=plan.upright)
     image = augment.light(image, seed=seeds[2], strength=plan.light, top=top)
     image = augment.hue(image, seed=seeds[3], strength=plan.hue, top=top)
@@ -141,6 +189,27 @@ def unknown_values(text: str, data: ds.Dataset) -> ds.DatasetError | None:
         f"void is {data.raw_void}. Correct the masks, or say what the values mean with "
         "--num_classes, --mask_offset or --void_id."
     )
+
+
+def held_out_images(
+    builder: Any, data: ds.Dataset, names: Sequence[tuple[str, str]], held_out: np.ndarray
+) -> Iterator[Image]:
+    """The images of a fold, whole, as `images` gives those of a split.
+
+    Args:
+      builder: the dataset's, prepared.
+      data: what is known of it.
+      names: id and group of each example of `pool(data)`, in stored order.
+      held_out: true for those of the fold.
+    """
+    stream, decode = _stored(builder, data, pool(data))
+    read = _chosen(stream, held_out).map(decode, num_parallel_calls=2, deterministic=True)
+    chosen = [name for name, held in zip(names, held_out, strict=True) if held]
+    try:
+        for (name, group), (pixels, ids) in zip(chosen, read.as_numpy_iterator(), strict=True):
+            yield Image(name, group, pixels, ids[..., 0])
+    except tf.errors.InvalidArgumentError as error:
+        raise unknown_values(str(error), data) or error from error
 
 
 def images(builder: Any, data: ds.Dataset, split: str) -> Iterator[Image]:

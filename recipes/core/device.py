@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,3 +35,16 @@ def find() -> Device:
         count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         bfloat16="avx512_bf16" in text or "amx_bf16" in text,
     )
+
+
+def strategy() -> Any:
+    """How training is shared among several devices; None where there is but one.
+
+    GPUs when there are some, else CPUs, which are several only where someone has said so.
+    """
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        return None
+    return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+MOMENTUM = 0.95  # Keras's 0.99 needs some 500 steps before validation means anything
+
 
 @keras.saving.register_keras_serializable(package="seg_datasets")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -21,6 +23,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         import tensorflow as tf
 
         if training and self.trainable:
+            if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+                return self._across_devices(inputs)
             outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
                 inputs,
                 tf.convert_to_tensor(self.gamma),
@@ -31,9 +35,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             # The kernel hands out the unbiased variance, Keras remembers the biased one.
             count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
             variance *= (count - 1.0) / count
-            kept = self.momentum
-            self.moving_mean.assign(self.moving_mean * kept + mean * (1.0 - kept))
-            self.moving_variance.assign(self.moving_variance * kept + variance * (1.0 - kept))
+            self._remember(mean, variance)
             return outputs
         outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
             inputs,
@@ -45,6 +47,33 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             is_training=False,
         )
         return outputs
+
+    def _remember(self, mean: Any, variance: Any) -> None:
+        kept = self.momentum
+        self.moving_mean.assign(self.moving_mean * kept + mean * (1.0 - kept))
+        self.moving_variance.assign(self.moving_variance * kept + variance * (1.0 - kept))
+
+    def _across_devices(self, inputs: Any) -> Any:
+        """Normalizes by the moments of the whole batch, of which this device has a part."""
+        import tensorflow as tf
+
+        x = tf.cast(inputs, tf.float32)
+        parts = [tf.reduce_sum(x, (0, 1, 2)), tf.reduce_sum(tf.square(x), (0, 1, 2))]
+        parts.append(tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32))
+        context = tf.distribute.get_replica_context()
+        total, squares, count = context.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+        mean = total / count
+        variance = tf.maximum(squares / count - tf.square(mean), 0.0)
+        self._remember(mean, variance)
+        outputs = tf.nn.batch_normalization(
+            x,
+            mean,
+            variance,
+            tf.convert_to_tensor(self.beta),
+            tf.convert_to_tensor(self.gamma),
+            self.epsilon,
+        )
+        return tf.cast(outputs, inputs.dtype)
 
     def _fits(self, inputs: Any) -> bool:
         return (

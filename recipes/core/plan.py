@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,15 +18,21 @@ class Plan:
     crop: int
     depth: int
     width: int
+    encoder: str  # of keras.applications, see `encoders.ENCODERS`; "plain" for the U-Net's own
+    encoder_weights: str  # "none", "imagenet" or a file
+    residual: bool
+    deep_supervision: bool  # coarser levels are told the truth as well
     batch: int
-    steps: int  # 0: as many as `minutes` allows
-    minutes: float  # 0: as long as `steps` takes
-    epoch_steps: int  # an epoch ends in a validation
+    rare_share: float  # of the crops that are cut near a pixel of a class drawn by its rarity
+    steps: int  # 0: as many as `budget` allows
+    budget: float  # seconds of training and final scoring; 0: as long as `steps` takes
+    epoch_steps: int  # an epoch ends in a validation; 0: by the clock
     patience: int  # epochs without a better validation before training stops
     learning_rate: float
     warmup: float  # share of the run
     weight_decay: float
     clip: float  # global norm of the gradient
+    ema: float  # share of the averaged weights that stays in each step; 0: no average
     class_weights: tuple[float, ...]
     loss: str  # as `losses.parse` reads it
     augment: str  # the preset that the following entries come from, where they were not said
@@ -41,13 +48,15 @@ class Plan:
     upright: bool  # no quarter turns: for images that have an up and a down
     precision: str
     seed: int
+    folds: int  # for cross-validation over train and validation together; 0: none
+    fold: int  # the one that is held out; -1: each in turn, for an ensemble
     device: str
     notes: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> int:
         """Validations of the whole run; 0 when the clock decides."""
-        return math.ceil(self.steps / self.epoch_steps) if self.steps else 0
+        return math.ceil(self.steps / self.epoch_steps) if self.steps and self.epoch_steps else 0
 
     def learning_rate_at(self, progress: float) -> float:
         """Warm-up, then half a cosine down to nothing, at a share 0..1 of the run."""
@@ -61,6 +70,33 @@ class PlanError(RecipeError):
     """Flags that do not go together."""
 
 
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def seconds(said: str | float) -> float:
+    """A stretch of time as a flag gives it: `20m`, `1h`, `1h30m`, `90s`; a number is seconds.
+
+    Raises:
+      PlanError: it is none.
+    """
+    if isinstance(said, int | float):
+        return float(said)
+    match = _DURATION.fullmatch(said)
+    if not said or not match:
+        raise PlanError(f"--budget={said}: write 20m, 1h, 1h30m or 90s.")
+    parts = zip(match.groups(), (3600, 60, 1), strict=True)
+    return float(sum(float(number or 0) * unit for number, unit in parts))
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time as `seconds` reads it."""
+    whole = round(seconds)
+    if abs(seconds - whole) > 1e-9 or not whole:
+        return f"{seconds:g}s"
+    parts = ((whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
 def text(plan: Plan) -> str:
     """The plan as lines for the terminal."""
     data = plan.dataset
@@ -72,23 +108,44 @@ def text(plan: Plan) -> str:
         ]
     )
     length = [f"{plan.steps} steps"] if plan.steps else []
-    length += [f"{plan.minutes:g} minutes"] if plan.minutes else []
+    length += [f"{duration(plan.budget)} with the final scoring"] if plan.budget else []
     lines = [
         f"dataset   {data.name}: {data.train_examples} training images, {data.channels} channels, "
         f"median {data.height} x {data.width}",
         f"splits    {data.train} to train, {data.validation} to choose, "
         f"{data.test or 'none'} to test",
         f"classes   {len(data.classes)}: {classes}{' …' if len(data.classes) > 8 else ''}",
-        f"model     U-Net, depth {plan.depth}, width {plan.width}, {plan.precision} on "
-        f"{plan.device}",
+        f"model     U-Net{_made(plan)}, depth {plan.depth}, width {plan.width}, "
+        f"{plan.precision} on {plan.device}",
         f"training  {' or '.join(length)}, {plan.batch} crops of {plan.crop} x {plan.crop} a step, "
-        f"validation every {plan.epoch_steps} steps",
+        f"validation {f'every {plan.epoch_steps} steps' if plan.epoch_steps else 'by the clock'}",
         f"          learning rate {plan.learning_rate:g}, weight decay {plan.weight_decay:g}, "
         f"loss {plan.loss}, seed {plan.seed}",
+        f"          weights {f'averaged by {plan.ema:g}' if plan.ema else 'as they are'}, "
+        f"{plan.rare_share:.0%} of the crops near a rare class",
+        *_folds(plan),
         f"views     {plan.augment}: {_views(plan)}",
         *(f"note      {note}" for note in plan.notes),
     ]
     return "\n".join(lines)
+
+
+def _made(plan: Plan) -> str:
+    told = []
+    if plan.encoder != "plain":
+        told.append(f" on {plan.encoder} (weights: {plan.encoder_weights})")
+    told += [" with residual blocks"] if plan.residual else []
+    told += [" with deep supervision"] if plan.deep_supervision else []
+    return ",".join(told)
+
+
+def _folds(plan: Plan) -> list[str]:
+    if not plan.folds:
+        return []
+    which = f"fold {plan.fold} is held out" if plan.fold >= 0 else "each is held out in turn"
+    return [
+        f"folds     {plan.folds} of {plan.dataset.train} and {plan.dataset.validation}; {which}"
+    ]
 
 
 def _views(plan: Plan) -> str:
@@ -120,7 +177,11 @@ def refuse_changes(
     changed = [
         f"--{key}={value}"
         for key, value in given.items()
-        if value is not None and not _same(value, planned.get(key, planned["dataset"].get(key)))
+        if value is not None
+        and not _same(
+            seconds(value) if key == "budget" else value,
+            planned.get(key, planned["dataset"].get(key)),
+        )
     ]
     if dataset and dataset.split(":")[0] != plan.dataset.name.split(":")[0]:
         changed.insert(0, f"--dataset={dataset}")
@@ -143,7 +204,17 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Plan:
-    """The plan that `to_json` wrote."""
+    """The plan that `to_json` wrote.
+
+    Raises:
+      PlanError: another version of the recipes wrote it.
+    """
+    known = {field.name for field in dataclasses.fields(Plan)}
+    if strange := sorted(known ^ data.keys()):
+        raise PlanError(
+            f"plan.json was written by another version of the recipes: {', '.join(strange)} "
+            "differ. Start a new run."
+        )
     dataset = {key: _frozen(value) for key, value in data["dataset"].items()}
     rest = {key: _frozen(value) for key, value in data.items() if key != "dataset"}
     return Plan(dataset=Dataset(**dataset), **rest)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recipes.core import plan as plans
 from recipes.core.dataset import Dataset
 from recipes.core.device import Device
 from recipes.core.plan import Plan, PlanError
@@ -19,11 +20,11 @@ OVERRIDES = frozenset(field.name for field in dataclasses.fields(Plan)) - {
 } | {"epochs"}
 
 # Flags by the values they can take.
-POSITIVE = {"crop", "depth", "width", "batch", "steps", "epochs", "minutes", "epoch_steps"}
+POSITIVE = {"crop", "depth", "width", "batch", "steps", "epochs", "epoch_steps"}
 POSITIVE |= {"learning_rate"}
 NOT_NEGATIVE = {"patience", "weight_decay", "clip", "seed"}
 NOT_NEGATIVE |= {"zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise"}
-BELOW_ONE = {"warmup", "cut_out"}
+BELOW_ONE = {"warmup", "cut_out", "ema"}
 
 # How training images are varied, by what they show. Light of 0.25: measured on cities never trained
 # on, 0.5 costs up to .02 of IoU in a run of minutes.
@@ -41,6 +42,20 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 _VIEWS = ("zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise", "cut_out")
+
+# What a budget buys. A guess that only has to tell a width that fits from one that does not: the
+# length of the run is measured, not guessed.
+PIXELS_A_SECOND = {"cpu": 0.75e6, "gpu": 60e6}  # per core or GPU: width 16, bfloat16
+WITHOUT_BFLOAT16 = 0.6
+GROWTH = 1.7  # a step of twice the width takes 2**GROWTH as long
+WIDTHS = (8, 16, 24, 32, 48, 64)
+PASSES = 6.0  # over the pixels of train; with fewer a smaller model is better
+STEPS = 800  # with fewer a smaller one is better as well
+VALIDATIONS = 10  # in a budget, unless
+VALIDATION_SHARE = 0.1  # of it would be spent on them
+SCORING_SHARE = 0.15  # set aside until the first validation has shown what scoring takes
+PIXEL_ANSWERED = 0.5  # what a pixel costs to be answered, of what it costs to be learnt from
+FINISHING = 5.0  # seconds for intervals, pictures and page
 
 
 def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None = None) -> Plan:
@@ -64,41 +79,70 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
     gpu = device.kind == "gpu"
     notes = list(dataset.notes)
     precision = _precision(said.get("precision", "auto"), device, notes)
+    budget = plans.seconds(said.get("budget", 0.0))
+    encoder = said.get("encoder", "plain")
 
-    crop = said.get("crop") or _crop(dataset, largest=512 if gpu else 128)
+    halved = 5 if gpu or encoder != "plain" else 4
+    crop = said.get("crop") or _crop(dataset, largest=512 if gpu else 128, encoder=encoder)
     # Below 8 x 8 at the bottom a level sees little but its own padding.
-    depth = said.get("depth") or max(1, min(5 if gpu else 4, int(math.log2(max(crop, 16) / 8))))
+    depth = said.get("depth") or max(1, min(halved, int(math.log2(max(crop, 16) / 8))))
+    if encoder != "plain":
+        if said.get("depth", 5) != 5:
+            raise PlanError(f"--depth={said['depth']}: --encoder={encoder} halves 5 times.")
+        depth = 5
     if crop % 2**depth:
         raise PlanError(
             f"--crop={crop} cannot be halved {depth} times; take a multiple of {2**depth}"
         )
-    batch = said.get("batch") or (16 if gpu else 8)
+    batch = said.get("batch") or (16 * device.count if gpu else 8)
+    if gpu and batch % device.count:
+        raise PlanError(f"--batch={batch} cannot be shared by {device.count} GPUs evenly.")
+    width = said.get("width") or (32 if gpu else 16)
     # How many steps until as many pixels were seen as the train split has.
     once = dataset.train_examples * dataset.height * dataset.width / (batch * crop**2)
-    minutes = float(said.get("minutes") or 0.0)
+    if budget:
+        share = budget / max(said.get("folds", 0), 1) if said.get("fold", -1) < 0 else budget
+        rate = _rate(device, precision) * (1 - SCORING_SHARE) * share / (batch * crop**2)
+        if not said.get("width") and encoder == "plain":
+            width = _affordable(rate, once)
+        expected = int(rate / _cost(width))
+        notes.append(
+            f"A budget of {plans.duration(budget)} should buy some {_rounded(expected)} steps, "
+            f"{expected / max(once, 1e-9):.1f} passes over the training pixels, at width {width}; "
+            f"wider models are taken from {PASSES:g} passes and {STEPS} steps on. The clock "
+            "decides."
+        )
     steps = said.get("steps") or (
         math.ceil(said["epochs"] * dataset.train_examples / batch)
         if said.get("epochs")
         else 0
-        if minutes
+        if budget
         else int(min(max(24 * once, 1000), 40_000 if gpu else 6000))
     )
     # One pass over the examples, but validation shall be neither rare nor most of the work.
-    epoch_steps = said.get("epoch_steps") or int(min(max(dataset.train_examples / batch, 50), 500))
+    epoch_steps = said.get("epoch_steps") or (
+        0 if budget else int(min(max(dataset.train_examples / batch, 50), 500))
+    )
     return Plan(
         dataset=dataset,
         crop=crop,
         depth=depth,
-        width=said.get("width") or (32 if gpu else 16),
+        width=width,
+        encoder=_encoder(encoder),
+        encoder_weights=_encoder_weights(said, encoder),
+        residual=said.get("residual", False),
+        deep_supervision=said.get("deep_supervision", False),
         batch=batch,
+        rare_share=said.get("rare_share", 0.33),
         steps=steps,
-        minutes=minutes,
-        epoch_steps=min(epoch_steps, steps) if steps else epoch_steps,
+        budget=budget,
+        epoch_steps=min(epoch_steps, steps) if steps and epoch_steps else epoch_steps,
         patience=said.get("patience", 20),
         learning_rate=said.get("learning_rate", 5e-3),
         warmup=said.get("warmup", 0.05),
         weight_decay=said.get("weight_decay", 1e-2),
         clip=said.get("clip", 1.0),
+        ema=said.get("ema", 0.99),
         class_weights=_weights(said.get("class_weights"), dataset),
         loss=_loss(said.get("loss", "ce+dice")),
         augment=augment,
@@ -106,6 +150,8 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         upright=said.get("upright", preset.get("upright", False)),
         precision=precision,
         seed=said.get("seed", 0),
+        folds=said.get("folds", 0),
+        fold=said.get("fold", -1),
         device=f"{device.count} x {device.name}" if gpu else f"{device.count} cores, {device.name}",
         notes=tuple(notes),
     )
@@ -119,10 +165,19 @@ def _refuse_nonsense(said: Mapping[str, Any]) -> None:
             raise PlanError(f"--{key}={value} must be at least 0 and below 1.")
         if key in NOT_NEGATIVE and value < 0:
             raise PlanError(f"--{key}={value} must not be below 0.")
+    if not 0 <= said.get("rare_share", 0) <= 1:
+        raise PlanError(f"--rare_share={said['rare_share']} must be from 0 to 1.")
+    if "budget" in said and not plans.seconds(said["budget"]) > 0:
+        raise PlanError(f"--budget={said['budget']} must be above 0.")
     if any(weight <= 0 for weight in said.get("class_weights", ())):
         raise PlanError("--class_weights must be above 0: what shall not count is void.")
     if said.get("steps") and said.get("epochs"):
         raise PlanError("--steps and --epochs both say how long to train; give one of them.")
+    folds, fold = said.get("folds", 0), said.get("fold", -1)
+    if folds and folds < 2:
+        raise PlanError(f"--folds={folds}: cross-validation needs 2 or more.")
+    if fold >= 0 and fold >= folds:
+        raise PlanError(f"--fold={fold}: --folds={folds} has the folds 0 to {folds - 1}.")
 
 
 def class_weights(pixels: Sequence[int]) -> tuple[float, ...]:
@@ -139,10 +194,32 @@ def class_weights(pixels: Sequence[int]) -> tuple[float, ...]:
     return tuple(round(min(max(w / mean, 0.2), 5.0), 4) if w else 1.0 for w in raw)
 
 
-def _crop(dataset: Dataset, *, largest: int) -> int:
+def _rate(device: Device, precision: str) -> float:
+    """Pixels a second at width 16, as a guess."""
+    slower = 1.0 if precision == "bfloat16" else WITHOUT_BFLOAT16
+    return PIXELS_A_SECOND[device.kind] * device.count * slower
+
+
+def _cost(width: int) -> float:
+    return float((width / 16) ** GROWTH)
+
+
+def _affordable(rate: float, once: float) -> int:
+    """The widest model that still gets enough steps; `rate` is what width 16 would get."""
+    needed = max(PASSES * once, STEPS)
+    return max((w for w in WIDTHS if rate / _cost(w) >= needed), default=WIDTHS[0])
+
+
+def _rounded(count: int) -> int:
+    """Two digits: it is a guess."""
+    unit = 10 ** max(len(str(count)) - 2, 0)
+    return round(count / unit) * unit
+
+
+def _crop(dataset: Dataset, *, largest: int, encoder: str) -> int:
     """The largest multiple of 16 that most images hold, up to what the machine can take."""
-    side = min(dataset.height, dataset.width)
-    return max(16, min(largest, side // 16 * 16))
+    side, unit = min(dataset.height, dataset.width), 16 if encoder == "plain" else 32
+    return max(unit, min(largest, side // unit * unit))
 
 
 def _weights(said: Sequence[float] | None, dataset: Dataset) -> tuple[float, ...]:
@@ -153,6 +230,22 @@ def _weights(said: Sequence[float] | None, dataset: Dataset) -> tuple[float, ...
             f"--class_weights has {len(said)} values for {len(dataset.classes)} classes"
         )
     return tuple(float(w) for w in said)
+
+
+def _encoder(said: str) -> str:
+    from recipes.core import encoders
+
+    if said != "plain" and said not in encoders.ENCODERS:
+        there = ", ".join(["plain", *encoders.ENCODERS])
+        raise PlanError(f"--encoder={said}: there is {there}.")
+    return said
+
+
+def _encoder_weights(said: Mapping[str, Any], encoder: str) -> str:
+    weights = str(said.get("encoder_weights", "none"))
+    if weights != "none" and encoder == "plain":
+        raise PlanError(f"--encoder_weights={weights} needs an --encoder that has them.")
+    return weights
 
 
 def _loss(said: str) -> str:

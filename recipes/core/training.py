@@ -1,5 +1,6 @@
 """The training loop: steps, a validation after every epoch, the best model kept; resumable."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from recipes.core import checkpoint, curves, data, losses, metrics, model, runs, scoring
-from recipes.core.dataset import VOID, Dataset
+from recipes.core import checkpoint, curves, data, device, metrics, model, runs, scoring, steps
+from recipes.core.clock import LEARNT, Clock
 from recipes.core.errors import RecipeError
 from recipes.core.plan import Plan
+from recipes.core.unseen import Unseen
 
-Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 SHOWN = 10  # steps between two looks at the loss: each look waits for the device
 
 
@@ -24,7 +25,12 @@ class TrainingError(RecipeError):
 
 
 def train(
-    builder: Any, plan: Plan, run: runs.Run, *, say: Callable[[str], None] = print
+    builder: Any,
+    plan: Plan,
+    run: runs.Run,
+    *,
+    say: Callable[[str], None] = print,
+    began: float | None = None,
 ) -> checkpoint.State:
     """Trains by the plan, from where the run stands, until it is finished.
 
@@ -33,38 +39,54 @@ def train(
       plan: what to do.
       run: where to keep it; goes on after the last whole epoch that lies there.
       say: takes a line for the user.
+      began: when the budget's time began, by `time.monotonic`; now when None.
 
     Raises:
       DatasetError: a mask holds a value that no class has.
       TrainingError: the loss is no number any more, or there is nothing to validate on.
     """
-    net, optimizer = build(plan)
+    began = time.monotonic() if began is None else began
+    tensorflow = keras.backend.backend() == "tensorflow"
+    strategy = device.strategy() if tensorflow else None
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        net, optimizer = build(plan)
+        average = following(net, plan)
+    parts = {"model": net, "average": average, "optimizer": optimizer}
+    if average is net:
+        del parts["average"]
+    best = model.finished(average)
     state = checkpoint.State()
     if run.last.exists():
-        state = checkpoint.load(run.last, net, optimizer)
+        state = checkpoint.load(run.last, **parts)
         say(f"Going on after epoch {state.epoch}, step {state.step}.")
         # The run may have been killed between its checkpoint and what is written after it.
         runs.write_lines(run.history, state.history)
         if state.best_epoch == state.epoch:
-            runs.write_whole(run.best, net.save)
-    step, predict = make_step(net, optimizer, plan), scoring.predictor(net, depth=plan.depth)
-    batches = _told_plainly(iter(data.training_batches(builder, plan, first_step=state.step)), plan)
-    reserve = 0.0  # seconds the validation will take
+            runs.write_whole(run.best, best.save)
+    step = steps.make(net, average, optimizer, plan, strategy=strategy)
+    predict = scoring.predictor(best, depth=plan.depth)
+    unseen = Unseen(builder, plan)
+    batches = data.training_batches(builder, plan, first_step=state.step, held_out=unseen.held_out)
+    drawn = _told_plainly(iter(batches), plan)
+    clock = Clock(plan, began=began, before=state.seconds)
+    scoring_seconds = 0.0
     with tqdm.tqdm(
         total=plan.steps or None, initial=state.step, unit="step", disable=None, mininterval=0.5
     ) as bar:
         while not state.finished:
-            began = time.monotonic()
-            row = _epoch(batches, step, optimizer, plan, state, reserve=reserve, bar=bar)
+            row = _epoch(drawn, step, unseen, state, clock=clock, bar=bar, say=say)
+            step.settle()
             validated = time.monotonic()
-            found = validate(builder, plan.dataset, predict)
-            now = time.monotonic()
-            reserve = now - validated
-            row |= {"validation_miou": found.mean_iou, "validation_seconds": reserve}
-            _enter(state, row, plan, seconds=now - began)
-            runs.write_whole(run.last, lambda part: checkpoint.save(part, net, optimizer, state))
+            found = validate(unseen, predict)
+            seconds = time.monotonic() - validated
+            if plan.budget and not scoring_seconds:
+                scoring_seconds = unseen.rehearse(predict)
+            clock.note_validation(seconds, scoring=scoring_seconds)
+            row |= {"validation_miou": found.mean_iou, "validation_seconds": seconds}
+            _enter(state, row, plan, seconds=clock.passed())
+            runs.write_whole(run.last, lambda part: checkpoint.save(part, state, **parts))
             if state.best_epoch == state.epoch:
-                runs.write_whole(run.best, net.save)
+                runs.write_whole(run.best, best.save)
             runs.write_lines(run.history, state.history)
             curves.write(run.tensorboard, row)
             if bar.disable:  # no terminal to draw in: a line per epoch for the log
@@ -80,87 +102,57 @@ def train(
     return state
 
 
+def validate(unseen: Unseen, predict: Callable[[np.ndarray], np.ndarray]) -> scoring.Score:
+    """The model's score on what it does not see, whole images on their original size."""
+    classes = unseen.plan.dataset.classes
+    answers = scoring.answers(unseen.images(), predict, classes=len(classes))
+    found = scoring.score(answers, split=unseen.name, classes=classes)
+    if not found.matrix.any():
+        raise TrainingError(f"Split {unseen.name} has no pixel to validate on.")
+    return found
+
+
+def following(net: Any, plan: Plan) -> Any:
+    """A model for the average of the weights, as yet the same; `net` itself for no average."""
+    if not plan.ema:
+        return net
+    average = model.of_plan(plan)
+    average.set_weights(net.get_weights())
+    return average
+
+
 def build(plan: Plan) -> tuple[Any, Any]:
     """The plan's model and its optimizer."""
-    net = model.unet(
-        channels=plan.dataset.channels,
-        classes=len(plan.dataset.classes),
-        depth=plan.depth,
-        width=plan.width,
-        mean=plan.dataset.pixel_mean,
-        std=plan.dataset.pixel_std,
-        precision=plan.precision,
-        seed=plan.seed,
-    )
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=0.0, weight_decay=plan.weight_decay, global_clipnorm=plan.clip or None
-    )
+    net = model.of_plan(plan)
+    optimizer = keras.optimizers.AdamW(learning_rate=0.0, weight_decay=plan.weight_decay)
     # Decay would pull the scale of a batch norm to 0, and its whole channel with it.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(net.trainable_variables)
     return net, optimizer
 
 
-def make_step(net: Any, optimizer: Any, plan: Plan) -> Step:
-    """One step of gradient descent: from a batch to its loss and its confusion matrix."""
-    classes, terms = len(plan.dataset.classes), losses.parse(plan.loss)
-
-    @tf.function
-    def step(pixels: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            logits = net(pixels, training=True)
-            loss = losses.total(terms, ids, logits, weights=plan.class_weights)
-        gradients = tape.gradient(loss, net.trainable_variables)
-        optimizer.apply(gradients, net.trainable_variables)
-        cells = tf.cast(ids, tf.int32) * classes + tf.argmax(logits, -1, output_type=tf.int32)
-        counts = tf.math.bincount(
-            tf.boolean_mask(cells, ids != VOID), minlength=classes**2, maxlength=classes**2
-        )
-        return loss, tf.reshape(counts, (classes, classes))
-
-    return step
-
-
-def validate(
-    builder: Any, dataset: Dataset, predict: Callable[[np.ndarray], np.ndarray]
-) -> scoring.Score:
-    """The model's score on the validation split, whole images on their original size."""
-    images = data.images(builder, dataset, dataset.validation)
-    found = scoring.score(
-        scoring.answers(images, predict, classes=len(dataset.classes)),
-        split=dataset.validation,
-        classes=dataset.classes,
-    )
-    if not found.matrix.any():
-        raise TrainingError(f"Split {dataset.validation} has no pixel to validate on.")
-    return found
-
-
 def _epoch(
     batches: Iterator[Any],
-    step: Step,
-    optimizer: Any,
-    plan: Plan,
+    step: steps.Step,
+    unseen: Unseen,
     state: checkpoint.State,
     *,
-    reserve: float,
+    clock: Clock,
     bar: Any,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Steps until the next validation is due, moving `state.step` on."""
-    began, budget = time.monotonic(), plan.minutes * 60
+    began, plan = time.monotonic(), unseen.plan
     counts = np.zeros((len(plan.dataset.classes),) * 2, np.int64)
-    waiting: list[tuple[tf.Tensor, tf.Tensor]] = []
+    waiting: list[tuple[Any, Any]] = []
     total, first = 0.0, state.step
-    rate = 0.0
+    rate = miou = 0.0
+    warm = 0.0  # when the first steps, which trace the graph, were done
+    clock.start_epoch(state.step)
     while True:
-        passed = state.seconds + time.monotonic() - began
-        progress = max(
-            state.step / plan.steps if plan.steps else 0.0,
-            # By the clock itself, not by a guess of the step time: it cannot run over.
-            passed / max(budget - reserve, 1e-9) if budget else 0.0,
-        )
+        progress = clock.progress(state.step)
         done = state.step - first
-        over = done >= plan.epoch_steps or (done > 0 and progress >= 1)
+        over = clock.due(done, progress)
         if waiting and (over or done % SHOWN == 0):
             for loss, matrix in waiting:
                 total += float(loss)
@@ -175,16 +167,32 @@ def _epoch(
                     f"The loss became {total} before step {state.step}. Try a --learning_rate "
                     f"below {plan.learning_rate}, or --precision=float32."
                 )
+            if done == SHOWN:
+                warm = time.monotonic()
+            elif done == LEARNT and plan.budget and not state.history:
+                speed = (time.monotonic() - warm) / (LEARNT - SHOWN)
+                image = plan.dataset.height * plan.dataset.width / (plan.batch * plan.crop**2)
+                ahead = {"validation": len(unseen) * image, "test": unseen.examined() * image}
+                clock.note_step(speed, state.step, **ahead)
+                say(
+                    f"{speed:.3f} s a step: some {state.step + clock.left() / speed:.0f} steps in "
+                    f"the {clock.left():.0f} s that are left for training."
+                )
         if over:
             break
+        pixels, ids = next(batches)
+        if not state.step:  # the first batch has waited for the cache to fill
+            clock.start()
+            clock.start_epoch(0)
+            progress = clock.progress(0)
         # The step about to be made counts: the first one must not be wasted on a rate of 0.
         rate = plan.learning_rate_at(progress + (1 / plan.steps if plan.steps else 1e-3))
-        optimizer.learning_rate.assign(rate)
-        waiting.append(step(*next(batches)))
+        waiting.append(step(pixels, ids, rate))
         state.step += 1
         bar.update()
     if progress >= 1:
-        state.finished = "all its steps are done" if not budget else "its time is over"
+        by_steps = plan.steps and state.step >= plan.steps
+        state.finished = "all its steps are done" if by_steps else "its time is over"
     return {
         "epoch": state.epoch + 1,
         "step": state.step,
@@ -197,7 +205,7 @@ def _epoch(
 
 def _enter(state: checkpoint.State, row: dict[str, Any], plan: Plan, *, seconds: float) -> None:
     """Writes an epoch into the state and decides whether it was the best, and the last."""
-    state.seconds += seconds
+    state.seconds = seconds
     state.history.append(row)
     if row["validation_miou"] > state.best:
         state.best, state.best_epoch = row["validation_miou"], state.epoch

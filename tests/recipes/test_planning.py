@@ -53,10 +53,56 @@ def test_flags_are_kept_and_the_rest_adapts(plain: Dataset) -> None:
     assert planning.make(plain, CPU, {"epochs": 4, "batch": 10}).steps == 40
 
 
-def test_minutes_replace_the_steps_unless_both_are_said(plain: Dataset) -> None:
-    timed = planning.make(plain, CPU, {"minutes": 3.0})
-    assert (timed.steps, timed.minutes) == (0, 3.0)
-    assert planning.make(plain, CPU, {"minutes": 3.0, "steps": 70}).steps == 70
+def test_budget_replaces_the_steps_unless_both_are_said(plain: Dataset) -> None:
+    timed = planning.make(plain, CPU, {"budget": "3m"})
+    assert (timed.steps, timed.budget, timed.epoch_steps) == (0, 180.0, 0)
+    assert planning.make(plain, CPU, {"budget": "3m", "steps": 70}).steps == 70
+
+
+def test_longer_budget_buys_a_wider_model_and_the_plan_says_why(plain: Dataset) -> None:
+    facts = dataclasses.replace(plain, train_examples=3000, height=200, width=200)
+    widths = [planning.make(facts, CPU, {"budget": b}).width for b in ("90s", "10m", "40m", "8h")]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[1] < widths[2] < widths[3]
+    assert "at width" in planning.make(facts, CPU, {"budget": "10m"}).notes[-1]
+    assert planning.make(facts, CPU, {"budget": "8h", "width": 12}).width == 12
+
+
+def test_fold_has_its_share_of_the_budget(plain: Dataset) -> None:
+    facts = dataclasses.replace(plain, train_examples=3000)
+    whole, fifth = (planning.make(facts, CPU, {"budget": b}) for b in ("50m", "10m"))
+    folded = planning.make(facts, CPU, {"budget": "50m", "folds": 5})
+    assert folded.width == fifth.width < whole.width
+    assert planning.make(facts, CPU, {"budget": "50m", "folds": 5, "fold": 1}).width == whole.width
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("20m", 1200), ("1h", 3600), ("90s", 90), ("1h30m", 5400), ("0.5m", 30), ("2h5s", 7205)],
+)
+def test_time_is_said_with_its_unit(said: str, meant: float) -> None:
+    assert plans.seconds(said) == meant
+    assert plans.seconds(plans.duration(meant)) == meant
+
+
+@pytest.mark.parametrize("said", ["20", "", "m", "ten minutes", "-5m", "5m1h", "5 m"])
+def test_time_without_sense_is_refused(said: str) -> None:
+    with pytest.raises(plans.PlanError, match="write 20m, 1h"):
+        plans.seconds(said)
+
+
+def test_encoder_halves_five_times(plain: Dataset) -> None:
+    facts = dataclasses.replace(plain, height=250, width=250)
+    plan = planning.make(facts, CPU, {"encoder": "resnet50"})
+    assert (plan.depth, plan.crop % 32) == (5, 0)
+    assert "resnet50 (weights: none)" in plans.text(plan)
+
+
+def test_plan_of_another_version_is_refused(plain: Dataset) -> None:
+    written = plans.to_json(planning.make(plain, CPU))
+    del written["ema"]
+    with pytest.raises(plans.PlanError, match="another version of the recipes: ema"):
+        plans.from_json({**written})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +118,15 @@ def test_minutes_replace_the_steps_unless_both_are_said(plain: Dataset) -> None:
         ({"warmup": 1.5}, "--warmup"),
         ({"light": -1.0}, "--light"),
         ({"steps": 10, "epochs": 2}, "--steps and --epochs"),
+        ({"budget": "0m"}, "--budget=0m must be above 0"),
+        ({"rare_share": 1.5}, "--rare_share"),
+        ({"ema": 1.0}, "--ema"),
+        ({"folds": 1}, "--folds=1"),
+        ({"fold": 2}, "--fold=2"),
+        ({"folds": 3, "fold": 3}, "folds 0 to 2"),
+        ({"encoder": "resnet9000"}, "there is plain, resnet50"),
+        ({"encoder": "resnet50", "depth": 3}, "halves 5 times"),
+        ({"encoder_weights": "imagenet"}, "needs an --encoder"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(said: dict, told: str, plain: Dataset) -> None:
@@ -112,8 +167,9 @@ def test_plan_is_told_in_lines(plain: Dataset) -> None:
 
 
 def test_resumed_run_keeps_its_plan(plain: Dataset) -> None:
-    plan = planning.make(plain, CPU, {"seed": 3})
+    plan = planning.make(plain, CPU, {"seed": 3, "budget": "60m"})
     same = {"seed": 3, "class_weights": list(plan.class_weights), "precision": "auto"}
+    same["budget"] = "1h"
     plans.refuse_changes(plan, dataset="aerial", described={"mask_offset": 0}, overrides=same)
     with pytest.raises(plans.PlanError, match="--seed=4"):
         plans.refuse_changes(plan, dataset=None, described=None, overrides={"seed": 4})

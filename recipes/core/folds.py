@@ -1,0 +1,92 @@
+"""Cross-validation: which example is held out by which fold, whole groups together."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recipes.core import data, runs
+from recipes.core.plan import Plan, PlanError
+
+
+class Folds(NamedTuple):
+    """The examples of train and validation, in stored order, and where they belong."""
+
+    names: tuple[tuple[str, str], ...]  # id and group
+    fold_of: np.ndarray
+
+    def held_out(self, fold: int) -> np.ndarray:
+        """True for the examples of a fold."""
+        return np.asarray(self.fold_of == fold)
+
+
+def deal(groups: Sequence[str], count: int) -> np.ndarray:
+    """The fold of each example, given the group of each.
+
+    Large groups first, each to the fold that has the fewest examples; equal ones by a hash of their
+    names, so that neither their order nor their alphabet decides.
+
+    Raises:
+      PlanError: fewer groups than folds.
+    """
+    sizes = Counter(groups)
+    if len(sizes) < count:
+        raise PlanError(
+            f"--folds={count}: train and validation hold {len(sizes)} groups, and a group is never "
+            "split."
+        )
+    loads, fold_of = [0] * count, {}
+    for group in sorted(sizes, key=lambda g: (-sizes[g], hashlib.md5(g.encode()).hexdigest())):
+        fold_of[group] = loads.index(min(loads))
+        loads[fold_of[group]] += sizes[group]
+    return np.array([fold_of[group] for group in groups], np.int64)
+
+
+def of(builder: Any, plan: Plan) -> Folds:
+    """The folds of a dataset, by its groups; by its examples where it has none.
+
+    Raises:
+      PlanError: fewer groups than folds.
+    """
+    names = tuple(_names(builder, data.pool(plan.dataset)))
+    return Folds(names, deal([group for _, group in names], plan.folds))
+
+
+def run_of(run: runs.Run, fold: int) -> runs.Run:
+    """Where the run of one fold of an ensemble lies."""
+    return runs.Run(run.folder / f"fold_{fold}")
+
+
+def note(builder: Any) -> str | None:
+    """What a user should know of folds whose examples may belong together."""
+    if "group" in builder.info.features:
+        return None
+    return (
+        "The dataset knows no groups: folds are made of single examples, and those of one scene or "
+        "patient can lie in several."
+    )
+
+
+def _names(builder: Any, split: str) -> Iterator[tuple[str, str]]:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    wanted = sorted({"id", "group"} & set(builder.info.features.keys()))
+    if not wanted:
+        count = sum(builder.info.splits[part].num_examples for part in split.split("+"))
+        yield from ((f"{split}-{i:05d}",) * 2 for i in range(count))
+        return
+    options = tf.data.Options()
+    options.deterministic = True
+    stream = builder.as_dataset(
+        split=split,
+        read_config=tfds.ReadConfig(options=options, try_autocache=False),
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
+    )
+    for i, example in enumerate(stream.as_numpy_iterator()):
+        name = example["id"].decode() if "id" in example else f"{split}-{i:05d}"
+        # An empty group is none: the example stands alone.
+        group = example["group"].decode() if "group" in example else ""
+        yield name, group or name

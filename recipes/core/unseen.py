@@ -1,0 +1,68 @@
+"""What a model is not trained on: the validation split, or the fold that is held out."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from recipes.core import boundaries, data, folds, planning, scoring
+from recipes.core.plan import Plan
+
+REHEARSED = 8  # images whose full scoring is timed, for a budget
+
+
+class Unseen:
+    """The images that a run is validated on."""
+
+    def __init__(self, builder: Any, plan: Plan):
+        self.plan, self._builder = plan, builder
+        self._folds = folds.of(builder, plan) if plan.folds else None
+        # For what reads the others: see `data.training_batches`.
+        self.held_out = self._folds.held_out(plan.fold) if self._folds else None
+
+    @property
+    def name(self) -> str:
+        """As scores tell it."""
+        if self._folds:
+            return f"fold {self.plan.fold} of {self.plan.folds}"
+        return self.plan.dataset.validation
+
+    def images(self) -> Iterator[data.Image]:
+        """Each of them, whole, its mask as ids."""
+        dataset = self.plan.dataset
+        if self._folds is None or self.held_out is None:
+            return data.images(self._builder, dataset, dataset.validation)
+        return data.held_out_images(self._builder, dataset, self._folds.names, self.held_out)
+
+    def rehearse(self, predict: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Seconds that the final scoring will take, from what some images take now."""
+        classes, taken = len(self.plan.dataset.classes), list[float]()
+        began = time.monotonic()
+        for _ in scoring.answers(
+            self.images(), predict, classes=classes, nsd_tolerance=boundaries.TOLERANCE
+        ):
+            taken.append(time.monotonic() - began)
+            if len(taken) > REHEARSED:
+                break
+            began = time.monotonic()
+        # The first one also loads what scoring needs.
+        rest = taken[1:] or taken
+        return planning.FINISHING + self.examined() * sum(rest) / max(len(rest), 1)
+
+    def examined(self) -> int:
+        """How many images the final scores are of."""
+        test = self.plan.dataset.test
+        return len(self) if test is None else int(self._builder.info.splits[test].num_examples)
+
+    def __len__(self) -> int:
+        if self.held_out is None:
+            return int(self._builder.info.splits[self.plan.dataset.validation].num_examples)
+        return int(self.held_out.sum())
+
+
+def each_fold(builder: Any, plan: Plan) -> Iterator[Unseen]:
+    """What each fold of an ensemble has not seen; together every image once."""
+    for fold in range(plan.folds):
+        yield Unseen(builder, dataclasses.replace(plan, fold=fold))
