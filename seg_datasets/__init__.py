@@ -15,12 +15,14 @@ from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
 
 if TYPE_CHECKING:
     from seg_datasets.core.builder import SegmentationBuilder
+    from seg_datasets.core.config import SegmentationConfig
 
 __all__ = [
     "ClassTable",
     "DeclarationError",
     "Limits",
     "SegmentationBuilder",
+    "SegmentationConfig",
     "Threshold",
     "sources",
     "splits",
@@ -36,4 +38,8 @@ def __getattr__(name: str) -> Any:
         from seg_datasets.core.builder import SegmentationBuilder
 
         return SegmentationBuilder
+    if name == "SegmentationConfig":
+        from seg_datasets.core.config import SegmentationConfig
+
+        return SegmentationConfig
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

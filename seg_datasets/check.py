@@ -24,6 +24,7 @@ from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import GuessError
 from seg_datasets.core.detection.inspection import Inspection
 from seg_datasets.core.printing import printable
+from seg_datasets.core.sources import AnnotationError
 from seg_datasets.core.survey import declared
 
 FLAGS = flags.FLAGS
@@ -32,7 +33,9 @@ FLAGS = flags.FLAGS
 def define_flags() -> None:
     """Defines the flags; not at import: who imports this may have flags of these names."""
     correcting.define_flags()
-    flags.DEFINE_string("dataset", "", "Take the declaration of this dataset, by name or folder.")
+    flags.DEFINE_string(
+        "dataset", "", "Take the declaration of this dataset: name, name/config, or folder."
+    )
     flags.DEFINE_string("json", "", "Also write the result to this file.")
     flags.DEFINE_string("report", "", "Also write a page with pictures to this file, name.html.")
 
@@ -88,7 +91,7 @@ def check(
         return 2
     try:
         found = _inspect(raw, given, dataset)
-    except (LookupError, DeclarationError, GuessError) as error:
+    except (LookupError, DeclarationError, GuessError, AnnotationError) as error:
         print(printable(str(error)), file=sys.stderr)
         return 2
     print(inspection.describe(found))
@@ -107,11 +110,7 @@ def check(
 def _inspect(raw: str, given: Corrections | None, dataset: str) -> Inspection:
     if not dataset:
         return inspection.by_guess(raw, given)
-    builder = registration.builder_class(dataset)
-    missing = [what for what in ("CLASSES", "SOURCE", "SPLITS") if not hasattr(builder, what)]
-    if missing:
-        raise DeclarationError(f"{dataset} declares no {' and no '.join(missing)}")
-    declaration = declared(builder)
+    declaration = declared(*registration.builder_and_config(dataset))
     return inspection.by_declaration(raw, declaration, dataset=dataset)
 
 

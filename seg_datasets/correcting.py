@@ -9,22 +9,39 @@ import zipfile
 
 from absl import flags
 
-from seg_datasets.core.detection.corrections import Corrections, parse_classes, parse_values
+from seg_datasets.core.detection.corrections import (
+    Corrections,
+    parse_classes,
+    parse_labels,
+    parse_pairs,
+    parse_values,
+)
+from seg_datasets.core.sources import tools
 
 FLAGS = flags.FLAGS
 
-# All but `ignore`, which may be given again.
-NAMES = ("images", "masks", "image_name", "mask_name", "values", "threshold", "classes", "group")
+# All but those which may be given again.
+NAMES = (
+    *("source", "images", "masks", "image_name", "mask_name", "values", "threshold", "labels"),
+    *("classes", "ground", "group"),
+)
+_AGAIN = ("option", "ignore")
 
 
 def define_flags() -> None:
     """Defines the flags; not at import: who imports this may have flags of these names."""
+    flags.DEFINE_enum("source", None, tools.NAMES, "What is meant: masks, or a tool's export.")
     flags.DEFINE_string("images", None, "Folder of the images below the raw folder; {split} in it.")
     flags.DEFINE_string("masks", None, "Folder of the masks.")
     flags.DEFINE_string("image_name", None, "Name of an image: {stem}, {stem}_img, {stem}.jpg.")
     flags.DEFINE_string("mask_name", None, "Name of a mask: {stem}_mask.")
     flags.DEFINE_string("values", None, "What mask values mean: 0=background,255=road,7=void.")
     flags.DEFINE_integer("threshold", None, "Grey value from which on a pixel is the upper class.")
+    flags.DEFINE_string("labels", None, "What labels of shapes mean: CAR=vehicle,SIGN=void.")
+    flags.DEFINE_string("ground", None, "The class of pixels that no shape covers, or void.")
+    flags.DEFINE_multi_string(
+        "option", [], "What the tool's source is told: line_width=3; may be given again."
+    )
     flags.DEFINE_string("classes", None, "Names of the classes, in the order of the mask values.")
     flags.DEFINE_string(
         "group", None, "Regular expression that finds a sample's group in its id; or auto."
@@ -47,7 +64,7 @@ def no_folder(raw: str) -> str:
 def typed() -> str:
     """The flags as they were given, to be pasted after another command."""
     values = [(name, FLAGS[name].value) for name in NAMES if FLAGS[name].present]
-    values += [("ignore", pattern) for pattern in FLAGS.ignore]
+    values += [(name, given) for name in _AGAIN for given in FLAGS[name].value or ()]
     return "".join(f" --{name}={shlex.quote(str(value))}" for name, value in values)
 
 
@@ -67,4 +84,8 @@ def given() -> Corrections:
         classes=parse_classes(FLAGS.classes) if FLAGS.classes else (),
         group=FLAGS.group,
         ignore=tuple(FLAGS.ignore),
+        source=FLAGS.source or "",
+        labels=parse_labels(FLAGS.labels) if FLAGS.labels else None,
+        ground=FLAGS.ground or "",
+        options=parse_pairs(FLAGS.option, "--option", "NAME=VALUE, such as line_width=3"),
     )

@@ -23,6 +23,7 @@ from tensorflow_datasets.core import dataset_builder, file_adapters, read_only_b
 from tensorflow_datasets.testing import mocking
 
 from seg_datasets.core.builder import SegmentationBuilder
+from seg_datasets.core.survey import declared
 
 # Where nobody says which splits a dataset comes in, or which values its masks hold.
 SPLITS = ("train", "validation", "test")
@@ -239,7 +240,7 @@ def _keys(info: Any, image_key: str | None, mask_key: str | None) -> tuple[str, 
 
 def _split_names(builder: Any) -> Sequence[str]:
     """What a dataset of ours declares in SPLITS; else what most datasets have."""
-    return tuple(getattr(getattr(builder, "SPLITS", None), "names", ())) or SPLITS
+    return declared(builder).splits.names if isinstance(builder, SegmentationBuilder) else SPLITS
 
 
 def _metadata(drawn: Mapping[str, Sequence[Mapping[str, Any]]], fakes: _Fakes) -> dict[str, Any]:

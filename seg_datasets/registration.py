@@ -62,6 +62,22 @@ def builder_class(name_or_folder: str) -> Any:
             raise LookupError(_failure(module, error)) from error
 
 
+def builder_and_config(name: str) -> tuple[Any, Any]:
+    """The builder class of `builder_class`, and the config of `camvid/usual`, or None.
+
+    Raises:
+      LookupError: there is no such dataset, or no such config.
+    """
+    dataset, _, config = name.rpartition("/")
+    if dataset not in dataset_names():
+        return builder_class(name), None
+    builder = builder_class(dataset)
+    if config not in builder.builder_configs:
+        known = ", ".join(builder.builder_configs) or "none"
+        raise LookupError(f"{dataset} has no config {config!r}; there are {known}")
+    return builder, builder.builder_configs[config]
+
+
 def _failure(module: pathlib.Path, error: Exception) -> str:
     """What is wrong with the code of a dataset folder, in one line."""
     lines = [

@@ -64,11 +64,12 @@ def test_wheel_holds_documents_and_ledger_of_every_dataset(site):
     file, datasets = run_there(site, code)
     assert pathlib.Path(file).is_relative_to(site)
     assert "aerial" in datasets
-    for description, citation, tags, ledger, _ in datasets.values():
+    for name, (description, citation, tags, ledger, _) in datasets.items():
         assert description
         assert citation
         assert "ml.task.semantic-segmentation" in tags
-        assert pathlib.Path(ledger).is_relative_to(site)
+        # The folder of a user of `seg_folder` is no dataset of ours: its ledger lies with them.
+        assert pathlib.Path(ledger).is_relative_to(site) or name == "seg_folder"
     assert datasets["aerial"][-1]
     assert (site / "seg_datasets/docs/checks.md").is_file()
     for name in ("style.css", "gallery.css", "gallery.js"):

@@ -11,8 +11,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import builds
+from annotated_layouts import PUBLISHED, Exported, via
 from seg_datasets import new, registration
+from seg_datasets.core import dummy_exports
 from seg_datasets.core.detection.corrections import Corrections
+from seg_datasets.core.sources import detect, tools
 from seg_datasets.core.survey import OpenQuestionsError
 
 MASKS = "test_masks_hold_class_ids_and_have_the_size_of_their_image"
@@ -184,3 +187,34 @@ def test_real_sets_build_or_ask_first(real_data, tmp_path, name, given, question
     with pytest.raises(OpenQuestionsError, match=question):
         builds.build(raw, tmp_path / "data", cls=cls)
     assert outcome(folder, MASKS) == ""
+
+
+@pytest.mark.parametrize("draw", PUBLISHED, ids=lambda draw: draw.__name__)
+def test_an_export_is_drawn_as_its_tool_writes_it(draw, tmp_path):
+    (tmp_path / "raw").mkdir()
+    draw(Exported(tmp_path / "raw"))
+    name = f"new_of_{draw.__name__}"
+    folder = made(name, tmp_path / "raw", tmp_path)  # raises where its own data is refused
+    builder = (folder / f"{name}_dataset_builder.py").read_text(encoding="utf-8")
+    assert len(builder.splitlines()) <= 40
+    compile((folder / f"draw_{name}.py").read_text(encoding="utf-8"), name, "exec")
+    (tmp_path / "drawn").mkdir()
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.import_module(f"draw_{name}").draw(tmp_path / "drawn")
+    finally:
+        sys.path.remove(str(folder))
+    assert type(detect(tmp_path / "drawn").source) is type(detect(tmp_path / "raw").source)
+
+
+def test_every_tool_that_is_read_is_drawn_in_the_tests():
+    read = {tool.name for tool in tools.TOOLS if tool.make}
+    drawn = {type(source).__name__ for source, _ in PUBLISHED.values()}
+    assert len(drawn) == len(read)
+    assert {kind.__name__ for kind in dummy_exports.WRITERS} == drawn
+
+
+def test_the_test_that_is_written_for_an_export_passes(tmp_path):
+    (tmp_path / "raw").mkdir()
+    via(Exported(tmp_path / "raw"))
+    assert outcome(made("new_via", tmp_path / "raw", tmp_path), MASKS, GROUPS) == ""

@@ -39,6 +39,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
       ACCEPT: code of a check → reason, for errors that are known and meant.
       LIMITS: thresholds of checks, where the defaults do not fit the data.
       QUESTIONS: what nobody knows yet; while there is one, nothing is built.
+
+    BUILDER_CONFIGS may hold `SegmentationConfig`s, where one raw folder makes several datasets.
     """
 
     CLASSES: ClassVar[ClassTable]
@@ -87,21 +89,23 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         return folder / "checksums" / f"{cls.name}.json"
 
     def _info(self) -> tfds.core.DatasetInfo:
+        declaration = declared(self)
+        classes = declaration.classes
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 features.declare(
-                    self.CLASSES,
-                    channels=self.CHANNELS,
-                    dtype=self.IMAGE_DTYPE,
-                    georeferenced=getattr(self.SOURCE, "georeferenced", False),
+                    classes,
+                    channels=declaration.channels,
+                    dtype=declaration.dtype,
+                    georeferenced=getattr(declaration.source, "georeferenced", False),
                 )
             ),
             supervised_keys=("image", "mask"),
             metadata=tfds.core.MetadataDict(
-                classes=list(self.CLASSES.names),
+                classes=list(classes.names),
                 void_id=VOID_ID,
-                palette=[list(colour) for colour in self.CLASSES.colours],
-                split_rule=self.SPLITS.describe(),
+                palette=[list(colour) for colour in classes.colours],
+                split_rule=declaration.splits.describe(),
             ),
         )
 
@@ -202,7 +206,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         for one in samples:
             record = write.encoded(one, recipe)
-            yield one.sample.id, features.example(record, dtype=self.IMAGE_DTYPE)
+            yield one.sample.id, features.example(record, dtype=declared(self).dtype)
 
     def _survey(
         self,

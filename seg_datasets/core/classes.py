@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seg_datasets.core.sample import plain, same
+from seg_datasets.core.sample import plain, same, tidy
 
 VOID = "void"
 VOID_ID = 255
@@ -74,22 +74,28 @@ class RawTable:
         """Class id for each grey value 0..65535, -1 where there is none."""
         table = np.full(65536, -1, np.int16)
         for value, class_id in self.ids.items():
-            table[value] = class_id
+            if value >= 0:
+                table[value] = class_id
         return table
+
+    @functools.cached_property
+    def signed(self) -> bool:
+        """Whether values below 0 stand for classes: -1, as some tools write void."""
+        return any(value < 0 for value in self.ids)
 
     def label(self, value: int) -> str:
         """A raw value as a user writes it."""
         return str(value) if self.bands == 1 else f"#{value:0{2 * self.bands}x}"
 
     def id_of(self, label: str) -> int | None:
-        """The id of a shape's label; letter case and blanks around count only if they must."""
+        """The id of a shape's label; letter case and blanks count only if they must."""
         if label in self.labels:
             return self.labels[label]
-        return self._loosely.get(same(label.strip()))
+        return self._loosely.get(same(tidy(label)))
 
     @functools.cached_property
     def _loosely(self) -> dict[str, int]:
-        return {same(label.strip()): i for label, i in reversed([*self.labels.items()])}
+        return {same(tidy(label)): i for label, i in reversed([*self.labels.items()])}
 
     def describe(self) -> str:
         """The known raw values, for error messages."""
@@ -241,7 +247,7 @@ def _code(value: RawValue) -> tuple[int, int]:
     if isinstance(value, bool):
         raise DeclarationError(f"{value!r} is no raw value; write {int(value)}")
     if isinstance(value, int):
-        if 0 <= value <= 65535:
+        if -32768 <= value <= 65535:
             return 1, value
     elif isinstance(value, str):
         if re.fullmatch(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})", value):
@@ -253,8 +259,8 @@ def _code(value: RawValue) -> tuple[int, int]:
     ):
         return len(value), int.from_bytes(bytes(value), "big")
     raise DeclarationError(
-        f"{value!r} is no raw value; write a grey value or palette index 0..65535, '#rrggbb', "
-        "(r, g, b) or (r, g, b, a)"
+        f"{value!r} is no raw value; write a grey value or palette index 0..65535 (below 0 only "
+        "where masks hold such), '#rrggbb', (r, g, b) or (r, g, b, a)"
     )
 
 

@@ -12,9 +12,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from seg_datasets.core import dummy_exports
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.detection.guess import Guess
 from seg_datasets.core.images import FORMAT_OF
+from seg_datasets.core.sample import Sample
+from seg_datasets.core.sources import ImageMaskFolders
+from seg_datasets.core.sources.annotated import ShapeSource
 from seg_datasets.core.sources.image_mask_folders import AUTO
 from seg_datasets.core.sources.patterns import evenly
 from seg_datasets.core.survey import Declaration
@@ -94,17 +98,17 @@ def script(name: str, guess: Guess, declaration: Declaration, *, file: str) -> s
       declaration: what the dataset folder says.
       file: name of the script.
     """
+    if isinstance(declaration.source, ShapeSource):
+        return _of_export(name, guess, declaration, declaration.source, file=file)
     source = guess.layout.source
-    names = _names(guess, getattr(declaration.splits, "group", None))
+    assert isinstance(source, ImageMaskFolders)
+    assert guess.encoding is not None
+    names = _names(guess, _group(declaration))
     values = _values(declaration)
     table = declaration.source.table(declaration.classes)
     lossless = _mask_extension(guess) not in ("gif", "bmp")
     palette = guess.encoding.palette if table.bands == 1 and lossless else {}
     colours = [f"{i}: 0x{c:06X}" for i, c in palette.items() if i in values]
-    deep = declaration.bits == 16
-    grey = declaration.channels == 1
-    picture = f"picture{'[..., 0]' if grey else ''}"
-    picture = f"({picture} * 257)" if deep else picture
     return _SCRIPT.format(
         name=name,
         script=file,
@@ -115,9 +119,39 @@ def script(name: str, guess: Guess, declaration: Declaration, *, file: str) -> s
         values=_wrapped([_raw(value, table) for value in values]),
         palette=_wrapped(colours, "{}") if colours else "{}",
         channels=declaration.channels,
-        picture=f"{picture}.astype(np.uint{16 if deep else 8})",
+        picture=_picture(declaration),
         dtype="np.uint16" if table.bands == 1 and max(values) > 255 else "np.uint8",
     )
+
+
+def _of_export(
+    name: str, guess: Guess, declaration: Declaration, source: ShapeSource, *, file: str
+) -> str:
+    models = dummy_exports.models(guess.layout, alone=_ALONE, each=_EACH)
+    folders = [dummy_exports.below(source, model) for model in models]
+    names = _invented(folders, guess.layout.scan.samples, _group(declaration))
+    return dummy_exports.script(
+        declaration,
+        source,
+        placed=[(model, one.stem) for model, one in zip(models, names, strict=True)],
+        extension=_image_extension(guess),
+        name=name,
+        script=file,
+        lists=_lists(guess, names),
+        picture=_picture(declaration),
+    )
+
+
+def _group(declaration: Declaration) -> object:
+    return getattr(declaration.splits, "group", None)
+
+
+def _picture(declaration: Declaration) -> str:
+    """The picture's pixels as they are saved."""
+    deep = declaration.bits == 16
+    picture = "picture[..., 0]" if declaration.channels == 1 else "picture"
+    picture = f"({picture} * 257)" if deep else picture
+    return f"{picture}.astype(np.uint{16 if deep else 8})"
 
 
 def draw(text: str, folder: pathlib.Path) -> None:
@@ -128,7 +162,7 @@ def draw(text: str, folder: pathlib.Path) -> None:
 
 
 def _names(guess: Guess, group: object) -> list[_Invented]:
-    """Invented names: letters, so that nobody takes them for frames of one video."""
+    """Invented names, in folders as those of the raw data."""
     layout = guess.layout
     samples = layout.scan.samples
     if layout.split_folders:
@@ -138,6 +172,11 @@ def _names(guess: Guess, group: object) -> list[_Invented]:
         count = _ALONE if lists == 1 else _EACH * lists
         first = sorted({s.folder for s in samples})
         folders = [first[i % len(first)] for i in range(count)]
+    return _invented(folders, samples, group)
+
+
+def _invented(folders: Sequence[str], samples: Sequence[Sample], group: object) -> list[_Invented]:
+    """Invented names: letters, so that nobody takes them for frames of one video."""
     rng = random.Random(0)
     made = [
         _Invented(folder, "".join(rng.choices(string.ascii_lowercase, k=6))) for folder in folders
@@ -226,6 +265,6 @@ def _image_extension(guess: Guess) -> str:
 def _mask_extension(guess: Guess) -> str:
     found = Counter(s.mask.rpartition(".")[2].lower() for s in guess.layout.scan.samples)
     usual = min(found, key=lambda e: (-found[e], e))
-    kinds = {one.partition(" ")[0] for one in guess.encoding.formats}
+    kinds = {one.partition(" ")[0] for one in guess.encoding.formats} if guess.encoding else set()
     exact = FORMAT_OF[usual] in kinds and FORMAT_OF[usual] not in ("JPEG", "WEBP")
     return usual if exact else "png"

@@ -60,9 +60,13 @@ def files(folder: pathlib.Path) -> dict[str, str] | None:
         rows = [json.loads(line) for line in lines]
     except (OSError, ValueError):
         return None
-    found = {plain(row["image"]): row["image_sha256"] for row in rows}
-    # Of a drawn mask it is the digest of its shapes, not of the file that they stand in.
-    return found | {plain(r["mask"]): r["mask_sha256"] for r in rows if not r.get("drawn")}
+    # Of a view it is the digest of what is seen, and of a drawn mask that of its shapes: not of the
+    # file that they stand in.
+    found = {plain(r["image"]): r["image_sha256"] for r in rows if not r.get("image_view")}
+    made = ("drawn", "mask_view")
+    return found | {
+        plain(r["mask"]): r["mask_sha256"] for r in rows if not any(r.get(key) for key in made)
+    }
 
 
 def read(folder: pathlib.Path) -> Iterator[Row]:
@@ -132,6 +136,8 @@ def _rows(plan: BuildPlan) -> Iterator[dict[str, Any]]:
                     "mask": one.sample.mask,
                     "mask_sha256": one.mask.sha256,
                     **({"drawn": True} if one.sample.drawing else {}),
+                    **({"image_view": True} if one.sample.view else {}),
+                    **({"mask_view": True} if one.sample.mask_view else {}),
                     "ids_sha256": one.mask.ids,
                     "height": one.image.height,
                     "width": one.image.width,

@@ -82,7 +82,8 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
         raise MisfitError(reason)
     few_bits = image.mode == "L" and opened.depth in (2, 4)
     by_number = table.bands == 1
-    raw = _grey(image, opened.depth if few_bits else 8) if by_number else _colours(image, table)
+    depth = opened.depth if few_bits else 8
+    raw = _grey(image, depth, signed=table.signed) if by_number else _colours(image, table)
     of_raw = Runs.of(raw)
     present = of_raw.counts()
     counts, stray = _by_class(present, table)
@@ -91,7 +92,8 @@ def read(data: bytes, table: RawTable, *, drawn_on: int = 1) -> Mask:
     runs = of_raw if same else of_raw.to(_ids_of(of_raw.values, table))
     known = None
     if stray:
-        known = table.lut[raw] >= 0 if by_number else np.isin(raw, list(table.ids))
+        by_lut = by_number and raw.dtype.kind == "u"
+        known = table.lut[raw] >= 0 if by_lut else np.isin(raw, list(table.ids))
     turned = opened.orientation != 1 or drawn_on != 1
     return Mask(
         raw=raw,
@@ -258,7 +260,7 @@ def _greys_disagree(numbers: np.ndarray, greys: np.ndarray, table: RawTable) -> 
     return bool((by_number >= 0).all() and (by_grey >= 0).all() and (by_number != by_grey).any())
 
 
-def _grey(image: Image.Image, depth: int) -> np.ndarray:
+def _grey(image: Image.Image, depth: int, *, signed: bool) -> np.ndarray:
     """Grey values and palette indices as the file holds them."""
     if image.mode == "1":
         return np.asarray(image).astype(np.uint8)
@@ -270,8 +272,14 @@ def _grey(image: Image.Image, depth: int) -> np.ndarray:
         return raw
     if image.mode.startswith("I"):
         raw = np.asarray(image)
+        if signed and raw.min() >= -32768 and raw.max() <= 65535:
+            return raw.astype(np.int32)
         if raw.min() < 0 or raw.max() > 65535:
-            raise MisfitError(f"holds values {raw.min()}..{raw.max()}; ids lie in 0..65535")
+            below = raw.min() < 0 and not signed
+            raise MisfitError(
+                f"holds values {raw.min()}..{raw.max()}; ids lie in 0..65535"
+                + (", those below 0 have to stand in the source's `values`" if below else "")
+            )
         return raw.astype(np.uint16)
     if image.mode in ("LA", "RGB", "RGBA"):
         channels = np.asarray(image)
@@ -328,7 +336,7 @@ def _by_class(present: Mapping[int, int], table: RawTable) -> tuple[dict[int, in
 
 def _ids_of(values: np.ndarray, table: RawTable) -> np.ndarray:
     """Class ids of raw values; 0 for those that are in no table."""
-    if table.bands == 1:
+    if table.bands == 1 and values.dtype.kind == "u":
         return np.maximum(table.lut[values], 0).astype(np.uint8)
     found, which = np.unique(values, return_inverse=True)
     return np.array([table.ids.get(int(value), 0) for value in found], np.uint8)[which]

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seg_datasets.core import scanline
+from seg_datasets.core import centres, scanline, shares
 
 # More pixels than any drawn outline has: a stranger's edges to and fro take time and memory.
 _MOST_OUTLINE = 1 << 22
 
 # Turned boxes and ellipses are told in bands of so many pixels: eight bytes for each take memory.
 _BAND = 1 << 20
+
+# A ring is filled with what of it lies outside the picture, and each hole for itself: so many times
+# the pixels that are seen of it, and so many more, but no stranger's file may take hours.
+_BEYOND, _BEYOND_PIXELS = 16, 1 << 20
 
 # Where a shape lies: left, top, and which pixels of that window it covers.
 Window = tuple[int, int, np.ndarray]
@@ -88,6 +92,61 @@ def _rings(data: Sequence[Any], size: tuple[int, int]) -> Window:
     high = np.max([ring.max(axis=0) for ring in whole], axis=0)
     width, height = (high - low + 1).tolist()
     return int(low[0]), int(low[1]), scanline.fill([ring - low for ring in whole], width, height)
+
+
+def _filled(data: Sequence[Any], size: tuple[int, int]) -> Window:
+    """[x, y, …]: filled as Pillow does, without an outline of its own. Cityscapes."""
+    points = _pairs(data)
+    if len(points) < 3:  # has a finding of its own
+        return _NOTHING
+    xs, ys = zip(*points, strict=True)
+
+    def draw(on: ImageDraw.ImageDraw, left: int, top: int) -> None:
+        on.polygon([(x - left, y - top) for x, y in points], fill=1)
+
+    return _canvas(xs, ys, size, draw)
+
+
+def _opencv(data: Sequence[Any], size: tuple[int, int]) -> Window:
+    """[[x, y, …], …] in whole pixels: the first ring is filled with its outline, then the others
+    are taken out with theirs. OpenCV: Supervisely, Labelbox."""
+    rings = [np.array(_pairs(ring), np.float64).reshape(-1, 2) for ring in data]
+    if not rings or len(rings[0]) < 3:  # has a finding of its own
+        return _NOTHING
+    left, top, mask = _solid(rings[0], size)
+    left_to_fill = _BEYOND * mask.size + _BEYOND_PIXELS
+    for ring in rings[1:]:
+        if len(ring) < 3 or not mask.size:
+            continue
+        x, y, hole = _solid(ring, size)
+        left_to_fill -= hole.size
+        if left_to_fill < 0:
+            raise ValueError("holes over and over the same pixels")
+        x, y = x - left, y - top
+        rows = slice(max(0, y), max(0, y + hole.shape[0]))
+        columns = slice(max(0, x), max(0, x + hole.shape[1]))
+        part = mask[rows, columns]
+        part &= ~hole[max(0, -y) :, max(0, -x) :][: part.shape[0], : part.shape[1]]
+    return left, top, mask
+
+
+def _solid(ring: np.ndarray, size: tuple[int, int]) -> Window:
+    if not (np.abs(ring) <= _MOST_OUTLINE).all():
+        raise ValueError("points far outside the picture")
+    points = ring.astype(np.int64)
+    low, high = points.min(axis=0), points.max(axis=0)
+    (left, top), (width, height) = low.tolist(), (high - low + 1).tolist()
+    first = max(0, -left), max(0, -top)
+    last = min(width, size[0] - left), min(height, size[1] - top)
+    across, down = (end - begin for begin, end in zip(first, last, strict=True))
+    if across <= 0 or down <= 0:
+        return _NOTHING
+    if width * height > _BEYOND * across * down + _BEYOND_PIXELS:
+        raise ValueError("points far outside the picture")
+    points = points - low
+    mask = scanline.fill([points], width, height)
+    mask[points[:, 1], points[:, 0]] = True
+    return left + first[0], top + first[1], mask[first[1] : last[1], first[0] : last[0]]
 
 
 def _runs(data: Sequence[Any], size: tuple[int, int]) -> Window:
@@ -216,9 +275,13 @@ def _line(data: Sequence[Any], size: tuple[int, int]) -> Window:
     return _canvas(*wide, size, draw)
 
 
-KINDS: Mapping[str, Callable[[Sequence[Any], tuple[int, int]], Window]] = {
+_Kind = Callable[[Sequence[Any], tuple[int, int]], Window]
+
+_IN_PIXELS: Mapping[str, _Kind] = {
     "polygon": _polygon,
+    "filled": _filled,
     "rings": _rings,
+    "opencv": _opencv,
     "coco": _coco,
     "runs": _runs,
     "columns": _columns,
@@ -226,4 +289,15 @@ KINDS: Mapping[str, Callable[[Sequence[Any], tuple[int, int]], Window]] = {
     "ellipse": _ellipse,
     "oval": _oval,
     "line": _line,
+    centres.CENTRES: centres.paint,
+}
+
+
+def _scaled(kind: str, scale: shares.Scale) -> _Kind:
+    return lambda data, size: _IN_PIXELS[kind](scale(data, size), size)
+
+
+KINDS: Mapping[str, _Kind] = {
+    **_IN_PIXELS,
+    **{name: _scaled(*how) for name, how in shares.SCALES.items()},
 }

@@ -43,15 +43,15 @@ def _write_tfrecord(path: pathlib.Path, records: Iterable[bytes]) -> tuple[str, 
     with path.open("wb") as file:
         for record in records:
             length = struct.pack("<Q", len(record))
-            for part in (length + _checksum(length), record, _checksum(record)):
+            for part in (length + masked_checksum(length), record, masked_checksum(record)):
                 file.write(part)
                 sha256.update(part)
                 size += len(part)
     return sha256.hexdigest(), size
 
 
-def _checksum(data: bytes) -> bytes:
-    """CRC-32C as TFRecord has it, turned and offset."""
+def masked_checksum(data: bytes) -> bytes:
+    """CRC-32C as TFRecord files have it, turned and offset."""
     import google_crc32c
 
     crc = google_crc32c.value(data)

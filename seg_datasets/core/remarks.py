@@ -10,7 +10,7 @@ import dataclasses
 import enum
 from collections.abc import Collection, Iterable, Iterator
 
-from seg_datasets.core.sample import same
+from seg_datasets.core.sample import same, tidy
 
 
 class Fault(enum.Enum):
@@ -28,6 +28,8 @@ class Fault(enum.Enum):
     COVERED = "shape-covered"
     NO_IMAGE = "annotation-without-image"
     NO_ANNOTATION = "image-without-annotation"
+    WEAK = "boxes-as-masks"
+    CUT_OFF = "pixels-left-out"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ def label_fault(label: str, known: Collection[str]) -> tuple[Fault, str] | None:
     """
     if label in known:
         return None
-    if not label.strip():
+    if not tidy(label):
         return Fault.LABEL_EMPTY, ""
-    if label.strip() in known:
+    if tidy(label) in known:
         return Fault.LABEL_PADDED, repr(label)
-    if alike := [other for other in known if same(other) == same(label.strip())]:
+    if alike := [other for other in known if same(tidy(other)) == same(tidy(label))]:
         return Fault.LABEL_CASE, f"{label!r}, elsewhere {min(alike)!r}"
     return Fault.LABEL_UNKNOWN, repr(label)
 
@@ -90,4 +92,4 @@ def unmatched(
     for path in sorted(set(annotated) - set(images)):
         yield Remark(Fault.NO_IMAGE, where, path)
     for path in sorted(set(images) - set(annotated)):
-        yield Remark(Fault.NO_ANNOTATION, path, where)
+        yield Remark(Fault.NO_ANNOTATION, path, f" in {where}")

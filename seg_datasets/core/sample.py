@@ -45,3 +45,8 @@ def plain(name: str) -> str:
 def same(name: str) -> str:
     """What two names share that differ only in letter case or Unicode form."""
     return plain(plain(name).casefold())
+
+
+def tidy(label: str) -> str:
+    """A label without blanks and line breaks around it, and with single blanks within."""
+    return " ".join(label.split())

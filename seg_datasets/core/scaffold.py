@@ -15,7 +15,9 @@ from seg_datasets.core import checks, dummy
 from seg_datasets.core.classes import Threshold
 from seg_datasets.core.detection.inspection import Inspection, verdict
 from seg_datasets.core.sources import Folder, ImageMaskFolders, Question
+from seg_datasets.core.sources.annotated import ShapeSource
 from seg_datasets.core.splits import (
+    FromAnnotations,
     FromFolders,
     FromLists,
     Grouped,
@@ -152,7 +154,8 @@ def _builder(
     names = [_quoted(one) for one in declaration.classes.names]
     lines += _call("    CLASSES = ", "seg_datasets.ClassTable", names)
     lines += asked("layout", "values")
-    lines += _call("    SOURCE = ", "seg_datasets.sources.ImageMaskFolders", _source(declaration))
+    kind = type(declaration.source).__name__
+    lines += _call("    SOURCE = ", f"seg_datasets.sources.{kind}", _source(declaration))
     lines += asked("splits", "groups")
     lines += _call("    SPLITS = ", *_rule(declaration.splits))
     if declaration.channels != 3:
@@ -172,13 +175,17 @@ def _builder(
 
 def _source(declaration: Declaration) -> list[str]:
     source = declaration.source
-    assert isinstance(source, ImageMaskFolders)
+    assert isinstance(source, (ImageMaskFolders, ShapeSource))
     given = []
     for field in dataclasses.fields(source):
         value = getattr(source, field.name)
-        if field.name == "values" or value == field.default:
-            continue
-        given.append(f"{field.name}={_quoted(value) if isinstance(value, str) else _tuple(value)}")
+        if field.name not in ("values", "labels") and value != field.default:
+            given.append(f"{field.name}={_literal(value)}")
+    if isinstance(source, ShapeSource):
+        pairs = [
+            f"{_quoted(one)}: {_quoted(other)}" for one, other in (source.labels or {}).items()
+        ]
+        return [*given, *_dict("labels", pairs)] if pairs else given
     values = source.values
     if isinstance(values, Threshold):
         below, above = _quoted(values.below), _quoted(values.above)
@@ -189,10 +196,22 @@ def _source(declaration: Declaration) -> list[str]:
         raw = [str(v) if table.bands == 1 else _quoted(table.label(v)) for v in table.ids]
         names = [_quoted(declaration.classes.name_of(i)) for i in table.ids.values()]
         pairs = [f"{one}: {other}" for one, other in zip(raw, names, strict=True)]
-        opened = ["values={" + pairs[0], *pairs[1:-1], pairs[-1] + "}"]
-        short = sum(map(len, pairs)) < _WIDTH - 24
-        given += ["values={" + ", ".join(pairs) + "}"] if short or len(pairs) < 3 else opened
+        given += _dict("values", pairs)
     return given
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    return _tuple(value) if isinstance(value, (tuple, list)) else repr(value)
+
+
+def _dict(name: str, pairs: Sequence[str]) -> list[str]:
+    """A dictionary as one argument, or in pieces that are packed like arguments."""
+    short = sum(map(len, pairs)) < _WIDTH - 24
+    if short or len(pairs) < 3:
+        return [f"{name}={{" + ", ".join(pairs) + "}"]
+    return [f"{name}={{{pairs[0]}", *pairs[1:-1], pairs[-1] + "}"]
 
 
 def _rule(rule: SplitRule) -> tuple[str, list[str]]:
@@ -203,6 +222,9 @@ def _rule(rule: SplitRule) -> tuple[str, list[str]]:
     if isinstance(rule, FromLists):
         lists = [f"{split}={_quoted(path)}" for split, path in rule.lists.items()]
         return "seg_datasets.splits.FromLists", [*lists, *group]
+    if isinstance(rule, FromAnnotations):
+        files = [f"{split}={_quoted(path)}" for split, path in rule.files.items()]
+        return "seg_datasets.splits.FromAnnotations", [*files, *group]
     assert isinstance(rule, (Stratified, Grouped))
     shares = [f"{split}={float(share):g}" for split, share in rule.shares.items()]
     return f"seg_datasets.splits.{type(rule).__name__}", [*shares, *group]

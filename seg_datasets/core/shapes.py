@@ -1,13 +1,13 @@
 """Shapes: what is wrong with the polygons of an annotation, told from their points alone.
 
-A source calls `shape_faults` on each shape as it reads it, `covered` on those of one image, and
-keeps what comes out as `Remark`s.
+A source calls `shape_faults` on each shape that `suspects` suspects, `covered` on those of one
+image, and keeps what comes out as `Remark`s.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -24,19 +24,19 @@ _MOST_PAIRS = 50_000_000
 
 # A point may lie so far outside its image: tools write the far border as `width`, or half a pixel
 # more.
-_MARGIN = 1.0
+MARGIN = 1.0
 
 # No picture is so large; what is written beyond it need not be kept apart, and must not overflow.
-_FAR = 1e9
+FAR = 1e9
 
 # Less than a quarter of a pixel: no tool draws that on purpose, and rounding makes none of it.
-_LEAST_AREA = 0.25
+LEAST_AREA = 0.25
 
 # Shapes are painted on a picture of this side to see which cover which; those of fewer cells are
 # not judged.
 _SIDE = 256
-_LEAST_CELLS = 12
-_SEEN = 0.05
+LEAST_CELLS = 12
+SEEN = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,70 +70,16 @@ def shape_faults(points: Points, *, width: int, height: int) -> Iterator[tuple[F
     crossing = crosses_itself(ring)
     if crossing is not None:
         yield Fault.CROSSING, f"near ({crossing[0]:.6g}, {crossing[1]:.6g})"
-    elif abs(area(ring)) < _LEAST_AREA:  # the halves of a crossing one may outweigh each other
+    elif abs(area(ring)) < LEAST_AREA:  # the halves of a crossing one may outweigh each other
         yield Fault.NO_AREA, f"{len(ring)} points around ({ring[0][0]:.6g}, {ring[0][1]:.6g})"
     if low[0] > width or low[1] > height or (high < 0).any():
         yield Fault.OUTSIDE, f"all of it, the image is {width}×{height}"
-    elif (low < -_MARGIN).any() or high[0] > width + _MARGIN or high[1] > height + _MARGIN:
+    elif (low < -MARGIN).any() or high[0] > width + MARGIN or high[1] > height + MARGIN:
         yield (
             Fault.OUTSIDE,
             f"it spans ({low[0]:.6g}, {low[1]:.6g}) to ({high[0]:.6g}, {high[1]:.6g}), the image "
             f"is {width}×{height}",
         )
-
-
-def suspects(rings: Sequence[Sequence[float]], *, width: int, height: int) -> list[int]:
-    """Which of the polygons of one image `shape_faults` may have something to say about.
-
-    It looks at all of them at once, and is much faster where most have no fault.
-
-    Args:
-      rings: x, y, x, y, … of each.
-      width: of the image.
-      height: of the image.
-    """
-    flat = [ring[: len(ring) // 2 * 2] for ring in rings]
-    lengths = np.array([len(ring) // 2 for ring in flat], np.int64)
-    points = np.array([v for ring in flat for v in ring], np.float64).reshape(-1, 2)
-    if not lengths.size or lengths.min() < 3 or not np.isfinite(points).all():
-        return list(range(len(rings)))
-    points = points.clip(-_FAR, _FAR)
-    starts = np.cumsum(lengths) - lengths
-    of = np.repeat(np.arange(len(lengths)), lengths)
-    following = np.arange(len(points)) + 1
-    following[starts + lengths - 1] = starts
-    around = points - points[starts][of]
-    after = around[following]
-    again = np.add.reduceat((around == 0).all(axis=1), starts, dtype=np.int64)
-    double = np.add.reduceat(around[:, 0] * after[:, 1] - around[:, 1] * after[:, 0], starts)
-    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
-    size = np.array([width, height])
-    # Rounding differs a little from that of `area`, so a little more is suspected.
-    suspected = (lengths - again < 2) | (np.abs(double) < 2.1 * _LEAST_AREA)
-    suspected |= ((low < -_MARGIN) | (high > size + _MARGIN) | (low > size) | (high < 0)).any(1)
-    return np.flatnonzero(suspected | _crossing(points, points[following], of)).tolist()
-
-
-def _crossing(start: np.ndarray, end: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Which of several polygons may cross themselves; `of` is the polygon of each edge."""
-    left, right = np.minimum(start, end), np.maximum(start, end)
-    # Side by side, polygons have no edges that could meet those of another.
-    aside = of * (4 * _FAR)
-    order = np.argsort(left[:, 0] + aside, kind="stable")
-    begins = (left[:, 0] + aside)[order]
-    until = np.searchsorted(begins, (right[:, 0] + aside)[order] + 1e-2, side="right")
-    many = until - np.arange(len(order)) - 1
-    found = np.zeros(int(of[-1]) + 1, bool)
-    if many.sum() > _AT_A_TIME:
-        return ~found
-    one = np.repeat(np.arange(len(order)), many)
-    steps = np.arange(one.size) - np.repeat(np.cumsum(many) - many, many)
-    one, other = order[one], order[one + 1 + steps]
-    near = (left[one, 1] <= right[other, 1]) & (left[other, 1] <= right[one, 1])
-    one, other = one[near], other[near]
-    crossing = _cross(start[one], end[one], start[other], end[other])
-    found[of[one[crossing]]] = True
-    return found
 
 
 def area(points: Points) -> float:
@@ -171,7 +117,7 @@ def crosses_itself(points: Points) -> tuple[float, float] | None:
         other = one + 1 + steps
         near = (left[one, 1] <= right[other, 1]) & (left[other, 1] <= right[one, 1])
         one, other = one[near], other[near]
-        crossing = _cross(start[one], end[one], start[other], end[other])
+        crossing = cross(start[one], end[one], start[other], end[other])
         if crossing.any():
             first = int(np.argmax(crossing))
             return _meeting(
@@ -182,42 +128,61 @@ def crosses_itself(points: Points) -> tuple[float, float] | None:
     return None
 
 
-def covered(shapes: Sequence[Shape], *, width: int, height: int) -> Iterator[tuple[str, str]]:
+def covered(
+    shapes: Sequence[Shape], *, width: int, height: int, which: Collection[int] | None = None
+) -> Iterator[tuple[str, str]]:
     """Shapes of which nearly nothing is seen under shapes of other classes painted later.
 
     Args:
       shapes: of one image, in the order of painting.
       width: of the image.
       height: of the image.
+      which: the places of those to look at; all of them if not given.
 
     Yields:
       (name of the shape, which shapes cover it).
     """
-    scale = min(1.0, _SIDE / max(width, height, 1))
     if len({shape.label for shape in shapes}) < 2:  # no two classes
         return
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    canvas = Image.new("I", size)
+    sides, scales = canvas(np.array([[width, height]], np.float64))
+    size, scale = (int(sides[0, 0]), int(sides[0, 1])), float(scales[0])
+    picture = Image.new("L" if len(shapes) < 256 else "I", size)
+    pen = ImageDraw.Draw(picture)
     rings = [_ring(shape.points) * scale for shape in shapes]
     for number, ring in enumerate(rings, start=1):
-        _fill(canvas, ring, number)
-    painted = np.asarray(canvas)
-    seen = np.bincount(painted.reshape(-1), minlength=len(shapes) + 1)
+        _fill(pen, ring, number)
+    painted = np.asarray(picture)
     for number, (shape, ring) in enumerate(zip(shapes, rings, strict=True), start=1):
-        if len(ring) < 3 or seen[number] > _SEEN * np.prod(np.ptp(ring, axis=0)):
+        if len(ring) < 3 or (which is not None and number - 1 not in which):
             continue
-        if abs(area(ring)) < max(_LEAST_CELLS, seen[number] / _SEEN):
+        seen = np.count_nonzero(painted == number)
+        if seen > SEEN * np.prod(np.ptp(ring, axis=0)):
             continue
-        own = Image.new("1", size)
-        _fill(own, ring, 1)
-        under = painted[np.asarray(own)]
+        if abs(area(ring)) < max(LEAST_CELLS, seen / SEEN):
+            continue
+        own = Image.new("L", size)
+        _fill(ImageDraw.Draw(own), ring, 1)
+        under = painted[np.asarray(own) != 0]
         above = np.bincount(under, minlength=len(shapes) + 1)
         above[: number + 1] = 0
         others = [i for i in np.flatnonzero(above).tolist() if shapes[i - 1].label != shape.label]
-        if under.size >= _LEAST_CELLS and above[others].sum() > (1 - 2 * _SEEN) * under.size:
+        if under.size >= LEAST_CELLS and above[others].sum() > (1 - 2 * SEEN) * under.size:
             most = max(others, key=lambda i: (above[i], -i))
             top = shapes[most - 1]
             yield shape.name, f"{shape.label!r} by {top.label!r} ({top.name})"
+
+
+def canvas(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """On what `covered` paints images of these sizes.
+
+    Args:
+      sizes: (N, 2), width and height.
+
+    Returns:
+      Its sizes (N, 2), and by what points are multiplied (N,).
+    """
+    scales = np.minimum(1.0, _SIDE / np.maximum(sizes.max(axis=1), 1))
+    return np.maximum(1, np.round(sizes * scales[:, None])), scales
 
 
 def _ring(points: Points) -> np.ndarray:
@@ -225,21 +190,20 @@ def _ring(points: Points) -> np.ndarray:
     ring = np.asarray(points, np.float64).reshape(-1, 2)
     if not np.isfinite(ring).all():
         ring = ring[np.isfinite(ring).all(axis=1)]
-    ring = ring.clip(-_FAR, _FAR)
+    ring = ring.clip(-FAR, FAR)
     while len(ring) > 1 and ring[0, 0] == ring[-1, 0] and ring[0, 1] == ring[-1, 1]:
         ring = ring[:-1]
     return ring
 
 
-def _fill(canvas: Image.Image, ring: np.ndarray, value: int) -> None:
+def _fill(pen: ImageDraw.ImageDraw, ring: np.ndarray, value: int) -> None:
     # Beyond a little outside, coordinates change nothing in the picture and may be astronomical.
-    far = 4 * max(canvas.size)
+    far = 4 * max(pen.im.size)
     if len(ring) >= 3:
-        points = ring.clip(-far, far).ravel().tolist()
-        ImageDraw.Draw(canvas).polygon(points, fill=value)
+        pen.polygon(ring.clip(-far, far).ravel().tolist(), fill=value)
 
 
-def _cross(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+def cross(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
     """Whether the edges a-b and c-d cross at a point that is an end of neither."""
     return (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
 

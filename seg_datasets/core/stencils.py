@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from seg_datasets.core import views
 from seg_datasets.core.classes import few
-from seg_datasets.core.images import open_image, pixels
+from seg_datasets.core.images import DEEP_COLOUR, ImageError, open_image, pixels
 from seg_datasets.core.sources.folder import Folder
 
-# The kind of shape: [file, left, top, value]. `left` and `top` are None where the file is as large
-# as the picture. `value` is a grey value or palette index, a colour "#rrggbb", or None for
-# whatever is not 0: then the file must hold 0 and one other value, nothing soft.
+# The kind of shape: [file, left, top, value, view]. `left` and `top` are None where the file is as
+# large as the picture. `value` is a grey value or palette index, a colour "#rrggbb", or None for
+# whatever is not 0: then the file must hold 0 and one other value, nothing soft. `view` may be left
+# out; it says how a file is read that is no plain picture, see `views`.
 STENCIL = "stencil"
 
 
@@ -22,8 +24,8 @@ class Stencils:
 
     def __init__(self, folder: Folder | None):
         self._folder = folder
-        self._files: dict[str, np.ndarray] = {}
-        self._asked: dict[str, set[int]] = {}
+        self._files: dict[tuple[str, str], np.ndarray] = {}  # (file, view) → values
+        self._asked: dict[tuple[str, str], dict[int, int]] = {}  # its values → pixels
 
     def cut(self, data: Sequence[Any], size: tuple[int, int]) -> tuple[int, int, np.ndarray]:
         """Where a stencil lies, and which pixels it covers.
@@ -31,8 +33,9 @@ class Stencils:
         Raises:
           OSError, ValueError: the file cannot be read or is no stencil of this picture.
         """
-        name, left, top, value = data
-        raw = self._values(str(name), colours=isinstance(value, str))
+        name, left, top, value, view = (*data, "")[:5]
+        name, view = str(name), str(view)
+        raw = self._values(name, view, value)
         height, width = raw.shape
         if left is None:
             if (width, height) != size:
@@ -42,16 +45,20 @@ class Stencils:
         if not (0 <= left <= size[0] - width and 0 <= top <= size[1] - height):
             raise ValueError(f"{name} at {left}, {top} does not lie within the picture")
         if value is None:
-            present = np.unique(raw)
-            if np.count_nonzero(present) > 1:
+            if (name, view) not in self._asked:
+                del self._files[name, view]  # of one object, and a picture may have hundreds
+            inside = raw != 0
+            if not (raw[inside] == raw.max()).all():
+                present = np.unique(raw)
                 raise ValueError(
                     f"{name} holds {len(present)} values ({few(present.tolist(), 4)}): an object's "
                     "own mask has 0 and one more"
                 )
-            return left, top, raw != 0
+            return left, top, inside
         code = int(value[1:], 16) if isinstance(value, str) else int(value)
-        self._asked.setdefault(str(name), set()).add(code)
-        return left, top, raw == code
+        inside = raw == code
+        self._asked.setdefault((name, view), {})[code] = int(np.count_nonzero(inside))
+        return left, top, inside
 
     def refuse_unasked(self) -> None:
         """Refuses files that hold values which no shape is of.
@@ -59,18 +66,23 @@ class Stencils:
         Raises:
           ValueError: names the values.
         """
-        for name, asked in self._asked.items():
-            if strange := sorted(set(np.unique(self._files[name]).tolist()) - asked):
-                colour = self._files[name].dtype == np.uint32
-                shown = [f"#{v:06x}" if colour else v for v in strange]
-                raise ValueError(f"{name} holds {few(shown, 4)}, which stands for no label")
+        for key, asked in self._asked.items():
+            raw = self._files[key]
+            if sum(asked.values()) != raw.size:
+                strange = sorted(set(np.unique(raw).tolist()) - asked.keys())
+                shown = [f"#{v:06x}" if raw.dtype == np.uint32 else v for v in strange]
+                raise ValueError(f"{key[0]} holds {few(shown, 4)}, which stands for no label")
 
-    def _values(self, name: str, *, colours: bool) -> np.ndarray:
+    def _values(self, name: str, view: str, value: object) -> np.ndarray:
         """Numbers, or colours as 0xRRGGBB."""
         if self._folder is None:
             raise ValueError(f"{name} cannot be read without its folder")
-        if name not in self._files:
-            opened = open_image(self._folder.read(name))
+        if (name, view) not in self._files:
+            data = views.read(self._folder, name, view).data
+            try:
+                opened = open_image(data)
+            except ImageError as error:
+                raise ImageError(f"{name} {error}") from error
             if opened.lossy:
                 raise ValueError(f"{name} is compressed with loss, which changes values")
             if opened.orientation != 1:
@@ -78,11 +90,16 @@ class Stencils:
                     f"{name} has EXIF orientation {opened.orientation}; save it upright"
                 )
             image = opened.image
+            # Which number a palette gives to black is left to chance.
+            colours = isinstance(value, str) or (value is None and image.mode == "P")
+            several = opened.bands is not None or opened.mode in DEEP_COLOUR
+            if opened.depth > 8 and (colours or several):
+                raise ValueError(f"{name} has colours of {opened.depth} bits; save it with 8")
             if colours:
                 image = image.convert("RGBA") if "A" in image.mode else image.convert("RGB")
             values = np.asarray(image if opened.bands is None else pixels(opened))
-            self._files[name] = _single(values, name, colours=colours)
-        return self._files[name]
+            self._files[name, view] = _single(values, name, colours=colours)
+        return self._files[name, view]
 
 
 def _single(values: np.ndarray, name: str, *, colours: bool) -> np.ndarray:
@@ -90,7 +107,7 @@ def _single(values: np.ndarray, name: str, *, colours: bool) -> np.ndarray:
     if values.ndim == 2 and not colours:
         return values
     if values.shape[2] in (2, 4):  # with alpha
-        if not (values[..., -1] == values.dtype.type(-1)).all():
+        if not (values[..., -1] == np.iinfo(values.dtype).max).all():
             raise ValueError(f"{name} has transparent pixels; save it without alpha")
         values = values[..., :-1]
     if colours:

@@ -47,6 +47,11 @@ class Declaration:
     questions: Sequence[str] = ()
 
     @property
+    def dtype(self) -> type:
+        """Of image records."""
+        return np.uint16 if self.bits == 16 else np.uint8
+
+    @property
     def modes(self) -> frozenset[str]:
         """Pillow modes that image records can hold without loss."""
         if not 1 <= self.channels <= MOST_BANDS or self.bits not in (8, 16):
@@ -97,20 +102,35 @@ class OpenQuestionsError(Exception):
     """A dataset folder asks something that nobody has answered; nothing was written."""
 
 
-def declared(builder: Any) -> Declaration:
-    """What a builder, or its class, declares."""
+def declared(builder: Any, config: Any = None) -> Declaration:
+    """What a builder declares under its config; of a class, under this one or the default one.
+
+    Raises:
+      DeclarationError: something is not declared.
+    """
+    of = "default_builder_config" if isinstance(builder, type) else "builder_config"
+    config = config or getattr(builder, of)
+    if isinstance(own := getattr(config, "declaration", None), Declaration):
+        return own
+
+    def stated(name: str) -> Any:
+        own = getattr(config, name.lower(), None)
+        return getattr(builder, name, None) if own is None else own
+
+    if missing := [what for what in ("CLASSES", "SOURCE", "SPLITS") if stated(what) is None]:
+        raise DeclarationError(f"{builder.name} declares no {' and no '.join(missing)}")
     if not isinstance(builder.LIMITS, checks.Limits):
         raise DeclarationError(
             f"LIMITS = {builder.LIMITS!r}: write LIMITS = seg_datasets.Limits(few=10), with the "
             "limits that are other than usual"
         )
     return Declaration(
-        classes=builder.CLASSES,
-        source=builder.SOURCE,
-        splits=builder.SPLITS,
+        classes=stated("CLASSES"),
+        source=stated("SOURCE"),
+        splits=stated("SPLITS"),
         channels=builder.CHANNELS,
         bits=np.dtype(builder.IMAGE_DTYPE).itemsize * 8,
-        accept=builder.ACCEPT,
+        accept=stated("ACCEPT"),
         limits=builder.LIMITS,
         questions=builder.QUESTIONS,
     )

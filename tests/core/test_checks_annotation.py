@@ -15,6 +15,7 @@ from seg_datasets.core.drawing import dump
 from seg_datasets.core.remarks import Fault, Remark, category_faults, label_fault, unmatched
 from seg_datasets.core.shapes import Shape, covered, shape_faults
 from seg_datasets.core.sources import Folder, ImageMaskFolders, Scan
+from seg_datasets.core.sources.left_open import with_boxes
 
 FILE = "train.json"
 KNOWN = ("roof", "road")
@@ -31,12 +32,16 @@ class Shapes(ImageMaskFolders):
       categories: names in the annotation file.
       unknown: images that it names and that are not there.
       left_out: images that it does not name.
+      boxes: of each file, how many shapes are boxes.
+      cut_off: images of which pixels are left out.
     """
 
     shapes: tuple[tuple[str, tuple], ...] = ()
     categories: tuple[str, ...] = KNOWN
     unknown: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    boxes: tuple[int, ...] = ()
+    cut_off: tuple[str, ...] = ()
 
     def scan(self, folder: Folder) -> Scan:
         scan = ImageMaskFolders.scan(self, folder)
@@ -54,7 +59,9 @@ class Shapes(ImageMaskFolders):
         images = [sample.image for sample in scan.samples]
         annotated = {*images, *self.unknown} - {*self.left_out}
         remarks += unmatched(images, annotated, where=FILE)
-        return dataclasses.replace(scan, remarks=tuple(remarks))
+        remarks += [Remark(Fault.CUT_OFF, path, "9 pixels, 1 % of it") for path in self.cut_off]
+        scan = dataclasses.replace(scan, remarks=tuple(remarks))
+        return with_boxes(scan, sum(self.boxes), where=FILE)
 
 
 CLEAN = Shapes(
@@ -75,6 +82,8 @@ PLANTED = [
     ("SD510", "train.json: shape 1", {"shapes": ("roof", ((0, 0), (32, 0), (32, 24), (0, 24)))}),
     ("SD511", "train.json", {"unknown": ("images/gone.png",)}),
     ("SD512", "images/a_0.png", {"left_out": ("images/a_0.png",)}),
+    ("SD514", "train.json", {"boxes": (1200, 34)}),
+    ("SD515", "images/a_0.png", {"cut_off": ("images/a_0.png",)}),
 ]
 
 

@@ -79,4 +79,4 @@ def test_a_deep_json_is_no_end(tmp_path: pathlib.Path) -> None:
 def test_any_bytes_may_stand_where_an_export_would(folder: pathlib.Path, data: bytes) -> None:
     for name in ("a.json", "a.xml"):
         (folder / name).write_bytes(data)
-    exports.sniff(Folder(folder), ["a.json", "a.xml"])
+    exports.find(Folder(folder), ["a.json", "a.xml"])

@@ -75,7 +75,7 @@ def test_colours_are_given_or_distinct() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {-1: "roof"},
+        {-32769: "roof"},
         {65536: "roof"},
         {True: "roof"},
         {1.0: "roof"},

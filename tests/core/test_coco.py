@@ -247,8 +247,44 @@ def test_segments_of_png_and_json_that_differ_are_found(tmp_path):
     assert [r.fault for r in scan.remarks] == [Fault.NO_AREA, Fault.NO_AREA]
 
 
+def test_an_id_of_two_segments_is_refused(tmp_path):
+    segments = [{"id": 5, "category_id": 1}, {"id": 5, "category_id": 2}]
+    folder = _panoptic(tmp_path, np.full((16, 20), 5), segments_info=segments)
+    with pytest.raises(AnnotationError, match="twice"):
+        CocoPanoptic(annotations="all.json").scan(folder)
+
+
 @pytest.mark.parametrize("name", ["../../a.png", "/etc/passwd", "b.png", "../all.json"])
 def test_segments_are_read_from_nowhere_else(tmp_path, name):
     folder = _panoptic(tmp_path, np.zeros((16, 20), np.int64), file_name=name)
     with pytest.raises(AnnotationError):
         CocoPanoptic(annotations="all.json").scan(folder)
+
+
+def _paint_panoptic(folder: Folder) -> None:
+    source = CocoPanoptic(annotations="all.json")
+    for sample in source.scan(folder).samples:
+        drawing.paint(sample.drawing, source.table(CLASSES), size=(20, 16))
+
+
+def test_2000_mutated_panoptic_files_are_read_or_refused(tmp_path):
+    ids = np.zeros((16, 20), np.int64)
+    ids[2:6, 3:9], ids[10:, 15:] = 300, 5
+    folder = _panoptic(tmp_path, ids)
+
+    def read(text):
+        (tmp_path / "all.json").write_bytes(text)
+        _paint_panoptic(folder)
+
+    mutants.try_all((tmp_path / "all.json").read_bytes(), read)
+
+
+def test_2000_mutated_pngs_of_segments_are_read_or_refused(tmp_path):
+    ids = np.arange(16 * 20).reshape(16, 20) // 40
+    folder = _panoptic(tmp_path, ids)
+
+    def read(png):
+        (tmp_path / "masks" / "a.png").write_bytes(png)
+        _paint_panoptic(folder)
+
+    mutants.try_all((tmp_path / "masks" / "a.png").read_bytes(), read)

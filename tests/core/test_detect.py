@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from layouts import BLACK_WHITE, LAYOUTS, Drawing, drive
+from layouts import LAYOUTS, Drawing, drive
 from seg_datasets.core.sources import LayoutError, detect
 
 
@@ -103,24 +103,25 @@ def masks_only(d: Drawing) -> None:
 
 def nothing_of_use(d: Drawing) -> None:
     d.text("notes.md", "hello")
-    d.text("a.npy", "")
+    d.text("a.npz", "")
 
 
 def coco(d: Drawing) -> None:
     d.image("images/1.jpg")
-    d.text("annotations.json", '{"images": [], "annotations": [], "categories": []}')
+    listed = '{"id": 1, "file_name": "2.jpg"}'
+    d.text("annotations.json", f'{{"images": [{listed}], "annotations": [], "categories": []}}')
 
 
 def labelme(d: Drawing) -> None:
     for number in range(5):
         d.image(f"{number}.jpg")
-        d.text(f"{number}.json", '{"shapes": [], "imagePath": "0.jpg"}')
+        d.text(f"{number}.json", '{"shapes": [], "imagePath": "a.jpg"}')
 
 
 def yolo(d: Drawing) -> None:
     for number in range(5):
-        d.image(f"images/{number}.jpg")
-        d.text(f"labels/{number}.txt", "0 0.1 0.1 0.2 0.2 0.3 1\n3 .5 .5 .25 1e-3\n")
+        d.image(f"elsewhere/{number}.jpg")
+        d.text(f"labels/{number}a.txt", "0 0.1 0.1 0.2 0.2 0.3 1\n3 .5 .5 .25 1e-3\n")
 
 
 def cvat(d: Drawing) -> None:
@@ -128,11 +129,9 @@ def cvat(d: Drawing) -> None:
     d.text("annotations.xml", "<annotations><version>1.1</version><meta>")
 
 
-def one_mask_per_object(d: Drawing) -> None:
-    for name in ("0a7e", "0b2e", "0c2f"):
-        d.image(f"stage1_train/{name}/images/{name}.png")
-        for thing in ("71", "82", "93"):
-            d.mask(f"stage1_train/{name}/masks/{name[::-1]}{thing}x.png", BLACK_WHITE)
+def old_labelbox(d: Drawing) -> None:
+    d.image("images/1.jpg")
+    d.text("export.json", '[{"Labeled Data": "1.jpg"}]')
 
 
 @pytest.mark.parametrize(
@@ -142,11 +141,11 @@ def one_mask_per_object(d: Drawing) -> None:
         (images_only, "holds pictures, but no two files that go together"),
         (masks_only, "holds masks, but no two files"),
         (nothing_of_use, "holds no picture"),
-        (coco, "COCO (annotations.json) beside 1 picture"),
-        (labelme, "LabelMe (0.json and 4 more)"),
-        (yolo, "YOLO (labels/0.txt and 4 more) beside 5 pictures"),
-        (cvat, "CVAT (annotations.xml)"),
-        (one_mask_per_object, "a mask for each object, as in stage1_train/0a7e/"),
+        (coco, "COCO (annotations.json) annotates 1 image, none of which is there: '2.jpg'"),
+        (labelme, "LabelMe (0.json and 4 more) annotates 5 images, none of which is there"),
+        (yolo, "YOLO (labels/0a.txt and 4 more) annotates 5 images, none"),
+        (cvat, "annotations.xml cannot be read as CVAT XML"),
+        (old_labelbox, "Labelbox's old JSON (export.json) beside 1 picture"),
     ],
 )
 def test_what_is_no_set_of_images_and_masks_is_told(

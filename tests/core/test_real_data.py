@@ -9,6 +9,8 @@ import pytest
 import kit
 from seg_datasets.core.checks import Severity
 from seg_datasets.core.classes import VOID_ID, ClassTable, Threshold
+from seg_datasets.core.detection.corrections import Corrections
+from seg_datasets.core.detection.inspection import by_guess
 from seg_datasets.core.looking import collect, look_at
 from seg_datasets.core.sources import Folder, ImageMaskFolders
 from seg_datasets.core.splits import FromFolders, FromLists, Grouped
@@ -176,3 +178,48 @@ def test_png_masks_named_jpg_are_read_by_their_bytes(real_data: pathlib.Path) ->
         samples[0], folder=folder, table=ClassTable("any").raw_table({"#000000": "any"})
     )
     assert (facts.image.format, facts.mask.format) == ("JPEG", "PNG")
+
+
+def test_satellite_pictures_of_train_that_are_in_val_are_found(real_data: pathlib.Path) -> None:
+    found = by_guess(real_data / "via_satellite").examined.findings
+    bare = {f.where: f.message for f in found if f.code == "SD512"}
+    assert bare == {
+        f"val/{name}": f"has no annotation; it is the same file as train/{name}, which has"
+        for name in ("data1.jpg", "data2.jpg")
+    }
+    taken = Corrections(options={"unannotated": "true"})
+    found = by_guess(real_data / "via_satellite", taken).examined.findings
+    leaks = [f.where for f in found if f.code == "SD404"]
+    assert leaks == ["train/data1.jpg", "train/data2.jpg"]
+
+
+def test_a_label_with_a_line_break_and_an_option_without_a_name_are_found(
+    real_data: pathlib.Path,
+) -> None:
+    found = by_guess(real_data / "via_satellite").examined.findings
+    said = {f.code: (f.where, f.message) for f in found if f.code in ("SD502", "SD503")}
+    assert said["SD503"] == (
+        "train/via_region_data.json: data1.jpg: region 0",
+        r"has the label 'bina\n', with blanks or line breaks too many",
+    )
+    assert said["SD502"][0].endswith("region 0: an option of 'image_quality'")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "kind", "samples"),
+    [
+        ("cvat_urban", {"source": "cvat"}, "Cvat", 2),
+        ("labelme", {"source": "labelme"}, "LabelMe", 6),
+        ("labelme", {}, "ImageMaskFolders", 6),
+        ("coco_panoptic", {}, "CocoPanoptic", 20),
+        ("coco_panoptic", {"source": "coco"}, "Coco", 10),
+    ],
+)
+def test_of_masks_and_several_exports_one_is_chosen(
+    real_data: pathlib.Path, name: str, given: dict, kind: str, samples: int
+) -> None:
+    found = by_guess(real_data / name, Corrections(**given))
+    assert type(found.examined.declaration.source).__name__ == kind
+    assert len(found.examined.subject.facts) == samples
+    asked = any("--source" in question.answer for question in found.questions)
+    assert asked == (not given)

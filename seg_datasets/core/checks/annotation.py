@@ -68,7 +68,7 @@ CHECKS: tuple[Check, ...] = (
         "SD503",
         Fault.LABEL_PADDED,
         Severity.ERROR,
-        "has the label {}, with blanks around",
+        "has the label {}, with blanks or line breaks too many",
         "correct the label; accepted, the blanks do not count",
     ),
     _check(
@@ -131,8 +131,22 @@ CHECKS: tuple[Check, ...] = (
         "SD512",
         Fault.NO_ANNOTATION,
         Severity.ERROR,
-        "is an image that {} does not know",
+        "has no annotation{}",
         "annotate it, also if it shows nothing, or move it away; accepted, it is left out",
     ),
     Check("SD513", "classes-overlap", Severity.WARNING, _overlaps),
+    _check(
+        "SD514",
+        Fault.WEAK,
+        Severity.WARNING,
+        "holds {}: masks of them are weak labels",
+        "draw outlines where borders matter; a model learns the corners of the boxes, too",
+    ),
+    _check(
+        "SD515",
+        Fault.CUT_OFF,
+        Severity.WARNING,
+        "loses {}: no whole tiles",
+        "state partial='shift' or 'pad' in the source to keep them",
+    ),
 )

@@ -23,7 +23,7 @@ _NAMED = re.compile(
     r"|dataset|meta|object[-_]?info\d*|obj_class_to_machine_color|colou?r[-_. ]?map|palette)",
     re.IGNORECASE,
 )
-_VOID_NAMES = frozenset(
+VOID_NAMES = frozenset(
     ("void", "ignore", "ignored", "__ignore__", "dont care", "don't care", "dontcare")
 )
 # Names that mean "no class" in some sets and a class in others.
@@ -199,7 +199,7 @@ def _rgb(bands: object) -> int:
 def _clean(names: Mapping[int, str]) -> dict[int, str]:
     """Names as a class table takes them, or nothing where they are none."""
     clean = {key: plain(" ".join(name.split())) for key, name in names.items()}
-    clean = {k: VOID if name.lower() in _VOID_NAMES else name for k, name in clean.items()}
+    clean = {k: VOID if name.lower() in VOID_NAMES else name for k, name in clean.items()}
     real = [name for name in clean.values() if name != VOID]
     usable = all(0 < len(name) <= 80 and name.isprintable() for name in real)
     return clean if usable and 0 < len(set(real)) == len(real) <= MAX_CLASSES else {}

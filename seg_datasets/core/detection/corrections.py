@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from seg_datasets.core.classes import VOID, ClassTable, DeclarationError, RawValue, few
 
@@ -16,7 +17,12 @@ class Corrections:
       images, masks, image_name, mask_name, ignore, group: as `ImageMaskFolders` takes them.
       values: raw value → class name or "void".
       threshold: where the upper of two classes begins.
-      classes: class names in the order of the raw values, "void" for a value that is no class.
+      classes: class names in the order of the raw values, "void" for a value that is no class; of
+        annotations, in the order of their ids.
+      source: "masks", or the tool whose annotations are meant.
+      labels: label of an annotation → class name or "void".
+      ground: the class of pixels that no shape covers, or "void".
+      options: what the source of a tool is told, as text.
     """
 
     images: str | None = None
@@ -28,6 +34,10 @@ class Corrections:
     classes: tuple[str, ...] = ()
     group: str | None = None
     ignore: tuple[str, ...] = ()
+    source: str = ""
+    labels: dict[str, str] | None = None
+    ground: str = ""
+    options: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.values is not None and self.threshold is not None:
@@ -37,6 +47,13 @@ class Corrections:
         if self.threshold is not None and len(self.classes) not in (0, 2):
             raise DeclarationError(
                 f"--threshold cuts masks in two classes, but --classes names {few(self.classes)}"
+            )
+        of_masks = self.values is not None or self.threshold is not None
+        of_shapes = self.labels is not None or self.ground or self.options
+        if of_masks and of_shapes:
+            raise DeclarationError(
+                "--values and --threshold are about masks, --labels, --ground and --option about "
+                "annotations; state the one or the other"
             )
 
 
@@ -57,6 +74,32 @@ def parse_values(text: str) -> dict[RawValue, str]:
         values[value] = name
     ClassTable(*named(values.values())).raw_table(values)  # raises for what cannot be meant
     return values
+
+
+def parse_labels(text: str) -> dict[str, str]:
+    """Labels and names out of `CAR=vehicle,TRUCK=vehicle,SIGN=void`.
+
+    Raises:
+      DeclarationError: it is not written like that.
+    """
+    return parse_pairs(text.split(","), "--labels", "LABEL=NAME, such as CAR=vehicle")
+
+
+def parse_pairs(parts: Sequence[str], flag: str, form: str) -> dict[str, str]:
+    """What stands before and behind each `=`.
+
+    Raises:
+      DeclarationError: there is none, or one name is there twice.
+    """
+    pairs: dict[str, str] = {}
+    for part in parts:
+        name, equals, value = (piece.strip() for piece in part.rpartition("="))
+        if not equals or not name or not value:
+            raise DeclarationError(f"{flag}: {part!r} is not {form}")
+        if name in pairs:
+            raise DeclarationError(f"{flag}: {name} is there twice")
+        pairs[name] = value
+    return pairs
 
 
 def parse_classes(text: str) -> tuple[str, ...]:

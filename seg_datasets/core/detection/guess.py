@@ -7,15 +7,25 @@ from collections import Counter
 from collections.abc import Sequence
 
 from seg_datasets.core import images, splits
-from seg_datasets.core.classes import VOID_ID, few
-from seg_datasets.core.detection import class_files, encoding, meaning
+from seg_datasets.core.classes import VOID_ID, DeclarationError, few
+from seg_datasets.core.detection import class_files, encoding, labels, meaning
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.encoding import Encoding
 from seg_datasets.core.detection.meaning import Meaning
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import Sample
-from seg_datasets.core.sources import Folder, Layout, LayoutError, Question, detect
+from seg_datasets.core.sources import (
+    Folder,
+    ImageMaskFolders,
+    Layout,
+    LayoutError,
+    Question,
+    Source,
+    detect,
+)
+from seg_datasets.core.sources.annotated import AnnotationError, ShapeSource
 from seg_datasets.core.sources.patterns import evenly
+from seg_datasets.core.sources.tools import MASKS
 from seg_datasets.core.splits import SplitRule
 from seg_datasets.core.survey import Declaration, bar
 
@@ -33,8 +43,8 @@ class Guess:
 
     Attributes:
       declaration: what a dataset folder would say.
-      layout: where images and masks lie.
-      encoding: what the masks hold.
+      layout: where images and masks, or annotations, lie.
+      encoding: what the masks hold; None of annotations.
       has_splits: whether the raw folder says which sample goes where.
       saw: what was seen, one line each.
       questions: what is open, those first without whose answer nothing should be built.
@@ -42,7 +52,7 @@ class Guess:
 
     declaration: Declaration
     layout: Layout
-    encoding: Encoding
+    encoding: Encoding | None
     has_splits: bool
     saw: tuple[str, ...]
     questions: tuple[Question, ...]
@@ -59,20 +69,44 @@ def guess(folder: Folder, given: Corrections | None = None) -> Guess:
     try:
         layout = detect(
             folder,
+            source=given.source or MASKS * _of_masks(given),
             images=given.images,
             masks=given.masks,
             image_name=given.image_name,
             mask_name=given.mask_name,
             ignore=given.ignore,
+            options=given.options,
         )
+        if isinstance(layout.source, ShapeSource):
+            return _of_export(folder, layout, layout.source, given)
         paths = [sample.mask for sample in layout.scan.samples]
         with bar("Looking at masks", min(len(paths), encoding.LOOKED_AT)) as progress:
             seen = encoding.look(folder, paths, progress=progress)
         found = meaning.find(seen, class_files.find(folder, folder.files()[0]), given)
-    except (LayoutError, images.ImageError, meaning.MeaningError) as error:
+    except (LayoutError, AnnotationError, images.ImageError, meaning.MeaningError) as error:
         tools = "" if isinstance(error, LayoutError) else _tools(locals().get("layout"))
         raise GuessError(f"{error}{tools}") from None
-    return _assembled(folder, layout, seen, found, given)
+    if given.labels is not None or given.ground or given.options:
+        raise DeclarationError(
+            "--labels, --ground and --option are about annotations, and masks are read; state "
+            "--values and --classes, or the tool with --source"
+        )
+    return _assembled(folder, layout, _with_values(layout, found), found, given, seen=seen)
+
+
+def _with_values(layout: Layout, found: Meaning) -> ImageMaskFolders:
+    assert isinstance(layout.source, ImageMaskFolders)
+    return dataclasses.replace(layout.source, values=found.values)
+
+
+def _of_masks(given: Corrections) -> bool:
+    return given.values is not None or given.threshold is not None
+
+
+def _of_export(folder: Folder, layout: Layout, source: ShapeSource, given: Corrections) -> Guess:
+    files = class_files.find(folder, folder.files()[0])
+    found = labels.find(source, [*layout.scan.labels], files, given)
+    return _assembled(folder, layout, found.source, found, given, seen=None)
 
 
 def widened(one: Guess, facts: Sequence[SampleFacts], folder: Folder, given: Corrections) -> Guess:
@@ -81,6 +115,8 @@ def widened(one: Guess, facts: Sequence[SampleFacts], folder: Folder, given: Cor
     Only ids are added, next to those that are known, or in several masks: anything else stays the
     finding it is.
     """
+    if one.encoding is None:
+        return one
     if one.encoding.kind != "values" or one.encoding.bands > 1 or given.values or given.classes:
         return one
     stray: Counter[int] = Counter()
@@ -100,11 +136,18 @@ def widened(one: Guess, facts: Sequence[SampleFacts], folder: Folder, given: Cor
         pixels=dict(sorted((Counter(one.encoding.pixels) + pixels).items())),
     )
     found = meaning.find(seen, class_files.find(folder, folder.files()[0]), given)
-    return _assembled(folder, one.layout, seen, found, given)
+    source = _with_values(one.layout, found)
+    return _assembled(folder, one.layout, source, found, given, seen=seen)
 
 
 def _assembled(
-    folder: Folder, layout: Layout, seen: Encoding, found: Meaning, given: Corrections
+    folder: Folder,
+    layout: Layout,
+    source: Source,
+    found: Meaning | labels.Labels,
+    given: Corrections,
+    *,
+    seen: Encoding | None,
 ) -> Guess:
     channels, bits, depth = _channels(folder, [s.image for s in layout.scan.samples])
     rule, questions = _splits(layout, given)
@@ -113,14 +156,14 @@ def _assembled(
     return Guess(
         declaration=Declaration(
             classes=found.classes,
-            source=dataclasses.replace(layout.source, values=found.values),
+            source=source,
             splits=rule,
             channels=channels,
             bits=bits,
         ),
         layout=layout,
         encoding=seen,
-        has_splits=bool(layout.split_folders or layout.split_lists),
+        has_splits=bool(layout.split_folders or layout.split_lists or layout.split_files),
         saw=(*layout.saw, depth, *found.saw, f"classes: {few(named, 24)}"),
         questions=tuple(open_),
     )
@@ -143,6 +186,8 @@ def _splits(layout: Layout, given: Corrections) -> tuple[SplitRule, list[Questio
         return splits.FromFolders(group=given.group, **layout.split_folders), questions
     if layout.split_lists:
         return splits.FromLists(group=given.group, **layout.split_lists), questions
+    if layout.split_files:
+        return splits.FromAnnotations(group=given.group, **layout.split_files), questions
     # One split of everything: no check of splits has anything to say about it.
     return splits.Grouped(group=given.group, all=1), questions
 
@@ -209,7 +254,7 @@ def _channels(folder: Folder, paths: Sequence[str]) -> tuple[int, int, str]:
 
 def _tools(layout: object) -> str:
     if isinstance(layout, Layout) and layout.exports:
-        return f". Beside them: {few(list(layout.exports))}, which is not read yet"
+        return f". Beside them: {few(list(layout.exports))}; --source has it read, if it can be"
     return ""
 
 

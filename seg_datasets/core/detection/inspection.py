@@ -14,6 +14,7 @@ from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import Guess, guess, widened
 from seg_datasets.core.printing import printable
 from seg_datasets.core.sources import Folder, ImageMaskFolders, Question
+from seg_datasets.core.sources.annotated import ShapeSource
 from seg_datasets.core.sources.patterns import split_order
 from seg_datasets.core.survey import Declaration, Examined, examine
 
@@ -114,11 +115,13 @@ def to_json(one: Inspection) -> dict[str, Any]:
     examined = one.examined
     declaration = examined.declaration
     source = declaration.source
-    layout = {}
+    layout: dict[str, Any] = {}
     if isinstance(source, ImageMaskFolders):
         fields = ("images", "masks", "image_name", "mask_name", "ignore")
         layout = {field: getattr(source, field) for field in fields}
         layout["ignore"] = list(source.ignore)
+    elif isinstance(source, ShapeSource):
+        layout = _of_shapes(source)
     return {
         "format": FORMAT,
         "raw": one.raw,
@@ -143,6 +146,17 @@ def to_json(one: Inspection) -> dict[str, Any]:
             for finding in examined.findings
         ],
     }
+
+
+def _of_shapes(source: ShapeSource) -> dict[str, Any]:
+    """What a source of annotations was told, but for what labels mean."""
+    told = {
+        field.name: getattr(source, field.name)
+        for field in dataclasses.fields(source)
+        if field.name not in ("labels", "group")
+    }
+    told["ignore"] = list(source.ignore)
+    return {"source": type(source).__name__, **told}
 
 
 def _has_splits(one: Inspection) -> bool:

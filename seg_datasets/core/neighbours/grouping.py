@@ -62,6 +62,7 @@ def propose(facts: Sequence[SampleFacts], *, most: float) -> Proposal:
     reasons = []
     for what, joined in (
         ("the same picture", _equal(facts)),
+        ("one file", _of_one_file(facts)),
         (
             "look-alikes",
             lookalikes.clusters(lookalikes.pixels([f.image.thumb for f in facts]), most=most),
@@ -105,3 +106,12 @@ def _equal(facts: Sequence[SampleFacts]) -> Iterable[list[int]]:
         if one.image.key and not (one.image.problem or one.image.constant):
             by_key[one.image.key].append(row)
     return by_key.values()
+
+
+def _of_one_file(facts: Sequence[SampleFacts]) -> Iterable[list[int]]:
+    """Views of one file: tiles of a scene, frames of a series."""
+    by_file: dict[str, list[int]] = defaultdict(list)
+    for row, one in enumerate(facts):
+        if one.sample.view:
+            by_file[one.sample.image.rpartition("#")[0]].append(row)
+    return by_file.values()

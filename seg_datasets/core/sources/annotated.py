@@ -6,20 +6,19 @@ them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import itertools
-import math
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
-from seg_datasets.core import drawing, shapes
+from seg_datasets.core import drawing, records
 from seg_datasets.core.classes import ClassTable, RawTable
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark
 from seg_datasets.core.sample import Sample, plain, same
+from seg_datasets.core.sources import judging
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder, by_name, ignored
 from seg_datasets.core.sources.image_mask_folders import (
@@ -28,6 +27,7 @@ from seg_datasets.core.sources.image_mask_folders import (
     group_files,
     with_groups,
 )
+from seg_datasets.core.stencils import STENCIL
 
 
 class AnnotationError(ValueError):
@@ -51,6 +51,10 @@ class Annotated:
     size: tuple[int, int] | None
     file: str
     names: Sequence[str] = ()
+
+    def name(self, number: int) -> str:
+        """How one of its shapes is called."""
+        return self.names[number] if number < len(self.names) else f"shape {number}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,10 @@ class ShapeSource:
         """Shapes are drawn on what a viewer shows."""
         return True
 
+    def scan(self, folder: Folder) -> Scan:
+        """Reads all annotation files."""
+        raise NotImplementedError
+
     def table(self, classes: ClassTable) -> RawTable:
         """From labels to class ids."""
         return classes.label_table(self.labels, ground=self.ground)
@@ -104,25 +112,56 @@ def files(folder: Folder, pattern: str, *, ignore: Sequence[str] = ()) -> list[s
     return found
 
 
-def scan(source: ShapeSource, folder: Folder, annotated: Iterable[Annotated]) -> Scan:
-    """Samples of what annotations say, and remarks on what is wrong with them."""
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of garbage, which would go through all that was read again and again;
+    nothing that is read refers to itself."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@_uncollected()
+def scan(
+    source: ShapeSource,
+    folder: Folder,
+    annotated: Iterable[Annotated],
+    *,
+    ids: Mapping[str, str] | None = None,
+) -> Scan:
+    """Samples of what annotations say, and remarks on what is wrong with them.
+
+    Args:
+      source: what holds for all of them.
+      folder: the raw folder.
+      annotated: what they say.
+      ids: image → id, of a source that finds its images by itself.
+    """
     paths, outside = folder.files()
-    below = "" if source.images == "." else source.images
-    pictures = _Pictures([path for path in paths if _is_image(path, source)], below)
+    if ids is None:
+        below = "" if source.images == "." else source.images
+        pictures = _Pictures([path for path in paths if _is_image(path, source)], below)
+    else:
+        pictures = _Pictures([*ids], "", ids)
     samples: dict[str, Sample] = {}
     remarks: list[Remark] = []
     labels: dict[str, str] = {}
     clashes: dict[str, list[str]] = {}
     read: set[str] = set()
-    for one in annotated:
+    for one, faults in judging.judged(annotated):
         read.add(one.file)
         for number, shape in enumerate(one.shapes):
-            labels.setdefault(plain(shape.label), f"{one.file}: {_name(one, number)}")
+            labels.setdefault(plain(shape.label), f"{one.file}: {one.name(number)}")
         image = pictures.find(one.image, beside=one.file)
         if image is None:
             remarks.append(Remark(Fault.NO_IMAGE, one.file, repr(one.image)))
             continue
-        remarks += _faults(one)
+        remarks += faults
         if image in samples:
             clashes.setdefault(plain(image), [f"{samples[image].mask}"]).append(one.file)
             continue
@@ -132,18 +171,23 @@ def scan(source: ShapeSource, folder: Folder, annotated: Iterable[Annotated]) ->
             mask=one.file,
             folder=pictures.id_of(image).rpartition("/")[0].partition("/")[0],
             drawing=drawing.dump(one.shapes, one.size),
+            parts=_parts(one.shapes),
         )
-    for image in pictures.paths:
-        if image not in samples:
-            if source.unannotated:
-                samples[image] = Sample(
-                    id=pictures.id_of(image),
-                    image=image,
-                    mask=image,
-                    drawing=drawing.dump([], None),
-                )
-            else:
-                remarks.append(Remark(Fault.NO_ANNOTATION, image, "no annotation"))
+    bare = [image for image in pictures.paths if image not in samples]
+    if source.unannotated:
+        for image in bare:
+            samples[image] = Sample(
+                id=pictures.id_of(image),
+                image=image,
+                mask=image,
+                folder=pictures.id_of(image).rpartition("/")[0].partition("/")[0],
+                drawing=drawing.dump([], None),
+            )
+    else:
+        twins = _twins(folder, bare, [*samples])
+        for image in bare:
+            twin = f"; it is the same file as {twins[image]}, which has" if image in twins else ""
+            remarks.append(Remark(Fault.NO_ANNOTATION, image, twin))
     ordered = sorted(samples.values(), key=lambda sample: sample.id)
     for first, second in itertools.pairwise(ordered):
         if first.id == second.id:
@@ -165,7 +209,8 @@ def scan(source: ShapeSource, folder: Folder, annotated: Iterable[Annotated]) ->
 class _Pictures:
     """The image files of a raw folder, found by what annotations call them."""
 
-    def __init__(self, paths: Sequence[str], below: str):
+    def __init__(self, paths: Sequence[str], below: str, ids: Mapping[str, str] | None = None):
+        self._ids = ids or {}
         prefix = f"{below.strip('/')}/" if below else ""
         self.paths = [path for path in paths if plain(path).startswith(plain(prefix))]
         self._prefix = plain(prefix)
@@ -201,50 +246,38 @@ class _Pictures:
 
     def id_of(self, path: str) -> str:
         """The image's path below the image folder, without extension."""
-        return plain(path)[len(self._prefix) :].rpartition(".")[0]
+        return self._ids.get(path) or plain(path)[len(self._prefix) :].rpartition(".")[0]
+
+
+def _parts(shapes: Sequence[Shape]) -> tuple[str, ...]:
+    """The files that shapes are read from."""
+    return tuple(dict.fromkeys(shape.data[0] for shape in shapes if shape.kind == STENCIL))
+
+
+def _twins(folder: Folder, bare: Sequence[str], others: Sequence[str]) -> dict[str, str]:
+    """Image → another that is the same file, byte for byte: annotated there, forgotten here."""
+
+    def size(path: str) -> int:
+        try:
+            return folder.path(path).stat().st_size
+        except (OSError, ValueError):  # who reads it says so
+            return -1
+
+    def digest(path: str) -> str:
+        try:
+            return records.digest(folder.path(path))[0]
+        except (OSError, ValueError):
+            return path
+
+    sizes = {image: size(image) for image in bare}
+    wanted = set(sizes.values()) - {-1}
+    alike = {path: length for path in others if (length := size(path)) in wanted} if bare else {}
+    known = {digest(path): path for path in sorted(alike, key=by_name, reverse=True)}
+    shared = set(alike.values())
+    hashed = {image: digest(image) for image in bare if sizes[image] in shared}
+    return {image: known[own] for image, own in hashed.items() if own in known}
 
 
 def _is_image(path: str, source: ShapeSource) -> bool:
     extension = path.rpartition(".")[2].lower()
     return extension in EXTENSIONS and not ignored(path, source.ignore)
-
-
-def _name(one: Annotated, number: int) -> str:
-    return one.names[number] if number < len(one.names) else f"shape {number}"
-
-
-def _faults(one: Annotated) -> list[Remark]:
-    """What is wrong with the polygons of one image."""
-    width, height = one.size or _extent(one)
-    if not drawing.possible(width, height):
-        return []
-    every = [(_name(one, n), shape, r) for n, shape in enumerate(one.shapes) for r in rings(shape)]
-    outlines = [
-        shapes.Shape(name, shape.label, np.array(ring[: len(ring) // 2 * 2]).reshape(-1, 2))
-        for name, shape, ring in every
-    ]
-    found = []
-    for number in shapes.suspects([ring for *_, ring in every], width=width, height=height):
-        outline = outlines[number]
-        for fault, what in shapes.shape_faults(outline.points, width=width, height=height):
-            if fault is Fault.OUTSIDE and one.size is None:
-                continue
-            found.append(Remark(fault, f"{one.file}: {one.image}: {outline.name}", what))
-    for name, what in shapes.covered(outlines, width=width, height=height):
-        found.append(Remark(Fault.COVERED, f"{one.file}: {one.image}: {name}", what))
-    return found
-
-
-def _extent(one: Annotated) -> tuple[int, int]:
-    """A size that holds all outlines, for annotations that tell none."""
-    every = [ring for shape in one.shapes for ring in rings(shape)]
-    sides = (max((max(ring[axis::2], default=1) for ring in every), default=1) for axis in (0, 1))
-    width, height = (math.ceil(min(max(side, 1), 1 << 31)) for side in sides)
-    return width, height
-
-
-def rings(shape: Shape) -> list[Sequence[Any]]:
-    """The outlines of a shape that has such."""
-    if shape.kind == "polygon":
-        return [shape.data]
-    return list(shape.data) if shape.kind in ("rings", "coco") else []

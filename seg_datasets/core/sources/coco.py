@@ -14,7 +14,7 @@ import numpy as np
 from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark, category_faults
-from seg_datasets.core.sources import annotated, foreign
+from seg_datasets.core.sources import annotated, foreign, left_open
 from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
@@ -45,8 +45,7 @@ class Coco(ShapeSource):
     fill: str = "coco"
 
     def __post_init__(self) -> None:
-        if self.order not in ("file", "area"):
-            raise DeclarationError(f"order={self.order!r}: write 'file' or 'area'")
+        left_open.refuse_unknown_order(self.order)
         if self.fill not in ("coco", "v7"):
             raise DeclarationError(f"fill={self.fill!r}: write 'coco' or 'v7'")
 
@@ -83,7 +82,8 @@ class _Object:
     """One annotation, numbers packed.
 
     Attributes:
-      label: its category's name, or `CROWD`.
+      category: the id of its category.
+      crowd: whether it is one, and such have a class of their own.
       name: for messages.
       area: as stated.
       rings: of a polygon.
@@ -91,7 +91,8 @@ class _Object:
       runs_size: height and width that the runs are for.
     """
 
-    label: str
+    category: Any
+    crowd: bool
     name: str
     area: float
     rings: tuple[array, ...] = ()
@@ -101,88 +102,104 @@ class _Object:
 
 def _read(source: Coco, folder: Folder, path: str, remarks: list[Remark]) -> Iterator[Annotated]:
     with foreign.reading(path, "COCO JSON"):
-        listed = [*categories(folder, path)]
-        remarks += category_faults([name for _, name in listed], path)
-        names = dict(listed)
-        images = images_of(folder, path)
+        listed: list[tuple[Any, str]] = []
+        images: dict[Any, Image] = {}
         objects: dict[Any, list[_Object]] = defaultdict(list)
-        for number, one in enumerate(foreign.items_of(folder, path, "annotations")):
-            read = _object(one, number, names, source)
-            objects[one["image_id"]].append(read)
-            if not read.rings and read.runs is None:
-                where = f"{path}: {read.name}"
-                remarks.append(Remark(Fault.FEW_POINTS, where, "0 points, it has no segmentation"))
+        empty, number = [], itertools.count()
+        # The lists may stand in any order, so names are given to annotations at the end.
+        for key, one in foreign.lists_of(folder, path, ("categories", "images", "annotations")):
+            if key == "categories":
+                listed.append((one["id"], str(one["name"])))
+            elif key == "images":
+                _add_image(images, one, path)
+            else:
+                read = _object(one, next(number), source)
+                objects[one["image_id"]].append(read)
+                if not read.rings and read.runs is None:
+                    empty.append(f"{path}: {read.name}")
+        remarks += category_faults([name for _, name in listed], path)
+        _some(images, path)
+        what = "0 points, it has no segmentation"
+        remarks += [Remark(Fault.FEW_POINTS, where, what) for where in empty]
+        names = dict(listed)
         for key, image in images.items():
-            yield _annotated(source, image, objects.pop(key, []), path)
+            yield _annotated(source, image, objects.pop(key, []), names, path)
         for key, lost in objects.items():
-            yield _annotated(source, Image(f"image_id {key}", None), lost, path)
+            yield _annotated(source, Image(f"image_id {key}", None), lost, names, path)
 
 
-def categories(folder: Folder, path: str) -> Iterator[tuple[Any, str]]:
-    """Id and name of each category of a COCO file."""
-    for one in foreign.items_of(folder, path, "categories"):
-        yield one["id"], str(one["name"])
-
-
-def images_of(folder: Folder, path: str) -> dict[Any, Image]:
-    """The images of a COCO file by their ids."""
+def heading(folder: Folder, path: str) -> tuple[list[tuple[Any, str]], dict[Any, Image]]:
+    """Id and name of each category of a COCO file, and its images by their ids."""
+    listed: list[tuple[Any, str]] = []
     images: dict[Any, Image] = {}
-    for one in foreign.items_of(folder, path, "images"):
-        known = "width" in one and "height" in one
-        size = (int(one["width"]), int(one["height"])) if known else None
-        image = Image(str(one["file_name"]), size)
-        if images.setdefault(one["id"], image).name != image.name:
-            raise AnnotationError(
-                f"{path} has the image id {one['id']} twice, for {images[one['id']].name!r} and "
-                f"{image.name!r}; number them anew"
-            )
+    for key, one in foreign.lists_of(folder, path, ("categories", "images")):
+        if key == "categories":
+            listed.append((one["id"], str(one["name"])))
+        else:
+            _add_image(images, one, path)
+    _some(images, path)
+    return listed, images
+
+
+def _add_image(images: dict[Any, Image], one: Any, path: str) -> None:
+    known = "width" in one and "height" in one
+    size = (int(one["width"]), int(one["height"])) if known else None
+    image = Image(str(one["file_name"]), size)
+    if images.setdefault(one["id"], image).name != image.name:
+        raise AnnotationError(
+            f"{path} has the image id {one['id']} twice, for {images[one['id']].name!r} and "
+            f"{image.name!r}; number them anew"
+        )
+
+
+def _some(images: dict[Any, Image], path: str) -> None:
     if not images:
         raise AnnotationError(
             f"{path} lists no `images`, so it is no COCO JSON; export it anew, or name it in "
             "`ignore`"
         )
-    return images
 
 
-def _object(one: Any, number: int, names: dict[Any, str], source: Coco) -> _Object:
+def _object(one: Any, number: int, source: Coco) -> _Object:
     category = one["category_id"]
-    crowd = source.crowd and one.get("iscrowd")
-    label = CROWD if crowd else names.get(category, f"category_id {category}")
+    crowd = bool(source.crowd and one.get("iscrowd"))
     name = f"annotation {one.get('id', number)}"
     area = float(one.get("area") or 0)
     drawn = one.get("segmentation") or ()
     if not isinstance(drawn, dict):
         if drawn and not isinstance(drawn[0], list):  # a polygon that was not put into a list
             drawn = [drawn]
-        return _Object(label, name, area, tuple(array("d", ring) for ring in drawn))
+        return _Object(category, crowd, name, area, tuple(array("d", ring) for ring in drawn))
     counts, (height, width) = drawn["counts"], drawn["size"]
     runs = counts.encode("ascii") if isinstance(counts, str) else array("q", counts)
-    return _Object(label, name, area, (), runs, (int(height), int(width)))
+    return _Object(category, crowd, name, area, (), runs, (int(height), int(width)))
 
 
-def _annotated(source: Coco, image: Image, objects: Sequence[_Object], path: str) -> Annotated:
-    if source.order == "area":
-        objects = sorted(objects, key=lambda one: -one.area)
-    shapes, names = [], []
+def _annotated(
+    source: Coco, image: Image, objects: Sequence[_Object], names: dict[Any, str], path: str
+) -> Annotated:
+    objects = left_open.in_order(objects, source.order, area=lambda one: one.area)
+    shapes, called = [], []
     for one in objects:
-        for shape in _shapes(one, image.size, source.fill):
+        label = CROWD if one.crowd else names.get(one.category, f"category_id {one.category}")
+        for shape in _shapes(one, label, image.size, source.fill):
             shapes.append(shape)
-            names.append(one.name)
-    return Annotated(image.name, shapes, image.size, path, names)
+            called.append(one.name)
+    return Annotated(image.name, shapes, image.size, path, called)
 
 
-def _shapes(one: _Object, size: tuple[int, int] | None, fill: str) -> Iterator[Shape]:
+def _shapes(one: _Object, label: str, size: tuple[int, int] | None, fill: str) -> Iterator[Shape]:
     if one.runs is not None:
         height, width = one.runs_size
         if size == (height, width):  # V7 writes them the other way round
             width, height = size
         runs = one.runs.tolist() if isinstance(one.runs, array) else lengths(one.runs)
-        yield Shape(one.label, "columns", [width, height, runs])
+        yield Shape(label, "columns", [width, height, runs])
     elif fill == "v7":
         for ring in one.rings:
-            yield Shape(one.label, "rings", [ring.tolist()])
+            yield Shape(label, "rings", [ring.tolist()])
     elif one.rings:
-        yield Shape(one.label, "coco", [ring.tolist() for ring in one.rings])
+        yield Shape(label, "coco", [ring.tolist() for ring in one.rings])
 
 
 def lengths(text: bytes) -> list[int]:
@@ -212,4 +229,4 @@ def lengths(text: bytes) -> list[int]:
     values[2::2] = np.cumsum(values[2::2])
     if values.min() < 0:
         raise ValueError("a string of runs that is broken")
-    return [int(v) for v in values]
+    return list(values.tolist())

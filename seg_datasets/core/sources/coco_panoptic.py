@@ -59,17 +59,18 @@ def _read(
     source: CocoPanoptic, folder: Folder, path: str, remarks: list[Remark], masks: list[str]
 ) -> Iterator[Annotated]:
     with foreign.reading(path, "COCO panoptic JSON"):
-        listed = [*coco.categories(folder, path)]
+        listed, images = coco.heading(folder, path)
         remarks += category_faults([name for _, name in listed], path)
         names = dict(listed)
-        images = coco.images_of(folder, path)
-        for one in foreign.items_of(folder, path, "annotations"):
+        for _, one in foreign.lists_of(folder, path, ("annotations",)):
             key = one["image_id"]
-            image = images.pop(key, None) or coco.Image(f"image_id {key}", None)
+            image = images.get(key) or coco.Image(f"image_id {key}", None)
             png = f"{source.masks.strip('/')}/{one['file_name']}"
             ids = _segment_ids(folder, png, image)
             masks.append(png)
             labels = {int(s["id"]): _label(s, names, source) for s in one["segments_info"]}
+            if len(labels) < len(one["segments_info"]):
+                raise ValueError(f"{png}: segments_info has an id twice")
             shapes, drawn = [], set()
             for segment, window in _segments(ids):
                 label = labels.get(segment, f"segment {segment} of no category")

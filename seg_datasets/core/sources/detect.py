@@ -1,7 +1,6 @@
-"""Detect: which folders and names of a raw folder are images and which their masks.
+"""Detect: what lies in a raw folder, images with masks or the annotations of a tool.
 
-By names first, since those are all looked at; a few files are opened to see whether what is called
-a mask is one. What comes out is the declaration a person would write, and what it could not know.
+What comes out is the declaration a person would write, and what it could not know.
 """
 
 from __future__ import annotations
@@ -9,287 +8,176 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from seg_datasets.core.classes import few
-from seg_datasets.core.sample import same
-from seg_datasets.core.sources import exports, hypotheses, patterns, unrecognised
-from seg_datasets.core.sources.base import Scan
-from seg_datasets.core.sources.folder import Folder
-from seg_datasets.core.sources.hypotheses import Hypothesis
-from seg_datasets.core.sources.image_mask_folders import EXTENSIONS, ImageMaskFolders
+from seg_datasets.core.sources import (
+    export_layout,
+    exports,
+    hypotheses,
+    mask_layout,
+    tools,
+    unrecognised,
+)
+from seg_datasets.core.sources.export_layout import ExportLayout
+from seg_datasets.core.sources.folder import Folder, ignored
+from seg_datasets.core.sources.layout import Layout, LayoutError, Question
+from seg_datasets.core.sources.tools import MASKS, Export
 
-# Of a list of a split, this share of the lines has to be ids.
-_LISTED = 0.5
-
-
-class LayoutError(ValueError):
-    """No images with masks are to be seen in a raw folder; says what there is instead."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """Something a raw folder does not tell.
-
-    Attributes:
-      about: what it is about: "layout", "values", "classes", "splits" or "groups".
-      text: the question, with what was seen.
-      answer: the flag that answers it, as one would type it.
-      blocking: whether a wrong answer makes wrong records, so that nothing is built before one.
-    """
-
-    about: str
-    text: str
-    answer: str = ""
-    blocking: bool = False
-
-    def __str__(self) -> str:
-        return self.text + (f" Answer with {self.answer}" if self.answer else "")
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """Where images and masks lie, as far as names tell.
-
-    Attributes:
-      source: the declaration; its `values` are not known yet.
-      scan: what it finds.
-      split_folders: split → folder, where the raw data comes in such folders.
-      split_lists: split → text file, where it comes with lists.
-      exports: annotation files that were recognised and are not read.
-      saw: what the choice rests on, one line each.
-      questions: what names do not tell.
-    """
-
-    source: ImageMaskFolders
-    scan: Scan
-    split_folders: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    split_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    exports: Sequence[str] = ()
-    saw: Sequence[str] = ()
-    questions: Sequence[Question] = ()
+__all__ = ["Layout", "LayoutError", "Question", "detect"]
 
 
 def detect(
     path: str | os.PathLike[str] | Folder,
     *,
+    source: str = "",
     images: str | None = None,
     masks: str | None = None,
     image_name: str | None = None,
     mask_name: str | None = None,
     ignore: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> Layout:
-    """Finds the images and masks of a raw folder.
+    """Finds the images and masks of a raw folder, or the annotations of a tool.
 
     Args:
       path: the raw folder.
+      source: "masks", or the tool whose annotations are meant; by default what fits most images.
       images: folder of the images, where it is known; as `ImageMaskFolders` takes it.
       masks: that of the masks.
       image_name: how images are called.
       mask_name: how masks are called.
       ignore: patterns of files that are no part of the data.
+      options: what the source of a tool is told, as text: {"line_width": "3"}.
 
     Raises:
-      LayoutError: there is nothing that looks like images with masks.
+      LayoutError: there is nothing that looks like images with masks, or like annotations of them.
+      DeclarationError: options that the source does not have.
     """
     folder = path if isinstance(path, Folder) else Folder(pathlib.Path(path))
     if not folder.root.is_dir():
         raise LayoutError(f"{folder.root} is no folder")
-    files, _ = folder.files()
-    # Its own rule of what to leave out, so that both mean the same.
-    left = ImageMaskFolders(ignore=ignore)
-    files = [f for f in files if hypotheses.is_text(f) and not left.ignores(f)]
-    tools = exports.sniff(folder, files)
+    if source not in ("", *tools.NAMES):
+        raise LayoutError(f"--source={source}: there is no such source, but {few(tools.NAMES, 40)}")
+    if masks is not None or image_name is not None or mask_name is not None:
+        source = source or MASKS
+    every, _ = folder.files()
+    files = [f for f in every if hypotheses.is_text(f) and not ignored(f, ignore)]
     given = hypotheses.Given(images, masks, image_name, mask_name)
-    every = hypotheses.ranked(folder, files, given)
-    if not every:
-        raise LayoutError(unrecognised.reason(folder, files, tools, given))
-    best = every[0]
-    source = ImageMaskFolders(
-        best.images, best.masks, best.image_name, best.mask_name, ignore=tuple(ignore)
-    )
-    scan = source.scan(folder)
-    if more := _leftovers(scan):
-        source = dataclasses.replace(source, ignore=(*ignore, *more))
-        scan = source.scan(folder)
-    if not scan.samples:
-        raise LayoutError(unrecognised.reason(folder, files, tools, given))
-    folders, lists = _split_folders(scan), {}
-    questions = _open(every, scan, given, files)
-    if not folders:
-        lists = _split_lists(folder, files, scan)
-    if len(lists) == 1:  # a list of one split says nothing of the rest
-        ((split, path),) = lists.items()
-        lists = {}
-        questions.append(
-            Question("splits", f"{path} lists samples of {split}. Which split has the others?")
+    named = exports.find(folder, files)
+    pairs = None
+    if source in ("", MASKS):
+        pairs = mask_layout.find(folder, files, given, ignore)
+    read = [
+        export_layout.read(one, images=images, ignore=ignore, options=options or {})
+        for one in named
+        if one.tool.make is not None and source in ("", one.tool.name)
+    ]
+    best = _best(read)
+    if best and (pairs is None or _outranks(best, pairs)):
+        return _of_export(best, read, pairs, named)
+    if pairs is not None:
+        return _of_masks(pairs, best, named)
+    if source not in ("", MASKS) and not read:
+        raise LayoutError(
+            f"--source={source}: no file of {folder.root} looks like that"
+            + (f", but like {few([str(one) for one in named])}" if named else "")
         )
-    saw = [_sentence(source, scan)]
-    if more:
-        saw.append(f"left out beside them: {few(more)}")
-    if others := _elsewhere(files, scan, more):
-        saw.append(f"pictures that are not read: {others}")
-    if tools:
-        saw.append(f"annotation files that are not read: {few(tools)}")
-    if folders:
-        saw.append(f"splits in folders: {few([f'{k} ({v}/)' for k, v in folders.items()])}")
-    if lists:
-        saw.append(f"splits in lists: {few([f'{k} ({v})' for k, v in lists.items()])}")
-    return Layout(source, scan, folders, lists, tools, tuple(saw), tuple(questions))
+    if problems := [one.problem for one in read]:
+        raise LayoutError(". ".join(problems))
+    raise LayoutError(unrecognised.reason(folder, files, [str(one) for one in named], given))
 
 
-def _sentence(source: ImageMaskFolders, scan: Scan) -> str:
-    def where(folder: str, name: str) -> str:
-        return f"{'' if folder == '.' else folder + '/'}{name}"
-
-    text = (
-        f"{_counted(len(scan.samples), 'pair')}: images {where(source.images, source.image_name)}, "
-        f"masks {where(source.masks, source.mask_name)}"
+def _best(read: Sequence[ExportLayout]) -> ExportLayout | None:
+    """The export that has most images; of equals that which stands first among the tools."""
+    usable = [one for one in read if not one.problem]
+    order = tools.TOOLS.index
+    return min(
+        usable, key=lambda one: (-len(one.scan.samples), order(one.export.tool)), default=None
     )
-    for count, what, without in (
-        (len(scan.images_without_mask), "image", "a mask"),
-        (len(scan.masks_without_image), "mask", "an image"),
+
+
+def _outranks(best: ExportLayout, pairs: Layout) -> bool:
+    return best.export.tool.before_masks or len(best.scan.samples) > len(pairs.scan.samples)
+
+
+def _of_masks(pairs: Layout, best: ExportLayout | None, named: Sequence[Export]) -> Layout:
+    unread = [str(one) for one in named]
+    saw = [*pairs.saw, *_said_of_splits(pairs)]
+    questions = [*pairs.questions]
+    if unread:
+        saw.insert(1, f"annotation files that are not read: {few(unread)}")
+    if best:
+        tool = best.export.tool
+        questions.append(
+            Question(
+                "layout",
+                f"{export_layout.sentence(best)}. The masks are taken. Are they what is meant?",
+                f"--source={MASKS}, or --source={tool.name} to have the annotations read",
+            )
+        )
+    return dataclasses.replace(
+        pairs, exports=tuple(unread), saw=tuple(saw), questions=tuple(questions)
+    )
+
+
+def _of_export(
+    best: ExportLayout,
+    read: Sequence[ExportLayout],
+    pairs: Layout | None,
+    named: Sequence[Export],
+) -> Layout:
+    tool = best.export.tool
+    questions = [*best.questions]
+    rivals = [one for one in read if one is not best and not one.problem]
+    if rivals:
+        others = [export_layout.sentence(one) for one in rivals]
+        flags = [f"--source={one.export.tool.name}" for one in rivals]
+        questions.append(
+            Question(
+                "layout",
+                f"There are annotations of several kinds: {tool.title} is taken; beside it "
+                f"{'; '.join(others)}. Which one is meant?",
+                f"--source={tool.name}, or {few(flags)}",
+                blocking=True,
+            )
+        )
+    if pairs is not None and not tool.before_masks:
+        questions.append(
+            Question(
+                "layout",
+                f"There are masks, too: {pairs.saw[0]}. The annotations of {tool.title} are taken. "
+                "Are they what is meant?",
+                f"--source={tool.name}, or --source={MASKS}",
+            )
+        )
+    folders = export_layout.split_folders(best.scan)
+    by_file = export_layout.split_files(best.scan) if not folders else {}
+    lists: dict[str, str] = {}
+    if not folders and not by_file:
+        lists, doubt = mask_layout.split_lists(best.export.folder, best.export.every, best.scan)
+        questions += doubt
+    unread = [str(one) for one in named if one is not best.export]
+    saw = [export_layout.sentence(best)]
+    if unread:
+        saw.append(f"annotation files that are not read: {few(unread)}")
+    saw += [f"{one.export.tool.title} cannot be read: {one.problem}" for one in read if one.problem]
+    if best.elsewhere:
+        places = [f"{place}/ ({n})" for place, n in best.elsewhere.items()]
+        saw.append(f"pictures that are not read: {few(places, 4)}")
+    layout = Layout(
+        best.source, best.scan, folders, lists, by_file, tuple(unread), questions=tuple(questions)
+    )
+    return dataclasses.replace(layout, saw=(*saw, *_said_of_splits(layout)))
+
+
+def _said_of_splits(one: Layout) -> list[str]:
+    said = []
+    for where, found in (
+        ("folders", {k: f"{v}/" for k, v in one.split_folders.items()}),
+        ("lists", one.split_lists),
+        ("annotation files", one.split_files),
     ):
-        text += f"; {_counted(count, what)} without {without}" if count else ""
-    return text
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'s' * (count != 1)}"
-
-
-def _open(
-    every: Sequence[Hypothesis], scan: Scan, given: hypotheses.Given, files: Sequence[str]
-) -> list[Question]:
-    best = every[0]
-    questions = []
-    if not (given.masks and given.mask_name):
-        others = [h for h in every[1:] if h.same_images(best) and not h.shares_masks(best)]
-        least = max(1, best.role - 3) if best.role > 0 else best.role
-        others = [h for h in others if h.role >= least][:4]
-        if others:
-            named = [f"{h.masks}/{h.mask_name} ({h.pairs})" for h in others]
-            questions.append(
-                Question(
-                    "layout",
-                    f"There is more than one kind of mask: {best.masks}/{best.mask_name} is taken, "
-                    f"{few(named)} fits the images as well. Which one is meant?",
-                    f"--masks={best.masks} --mask_name='{best.mask_name}'",
-                    blocking=True,
-                )
-            )
-    if not given.images:
-        sets = [h for h in every[1:] if h.role > 0 and not h.beside(best)]
-        named = list(dict.fromkeys(f"{h.images} with {h.masks}" for h in sets))
-        if named:
-            questions.append(
-                Question(
-                    "layout",
-                    f"There are other images with masks: {few(named, 4)}. "
-                    f"Only {best.images} is read. Is that the set that is meant?",
-                    f"--images={best.images} --masks={best.masks}",
-                )
-            )
-    if idle := _idle(files, scan):
-        questions.append(
-            Question(
-                "layout",
-                f"{len(idle)} other picture{'s take' if len(idle) > 1 else ' takes'} no part: "
-                f"{few(idle, 4)}. Are they no part of the set?",
-                "--image_name and --mask_name, or --ignore='PATTERN'",
-            )
-        )
-    if len(scan.images_without_mask) >= len(scan.samples):
-        questions.append(
-            Question(
-                "layout",
-                f"{len(scan.images_without_mask)} images have no mask. Are they no part of "
-                "the set?",
-                "--ignore='PATTERN', or move them away",
-            )
-        )
-    return questions
-
-
-def _idle(files: Sequence[str], scan: Scan) -> list[str]:
-    """Pictures that lie where images lie and are none of the set's."""
-    places = {s.image.rpartition("/")[0] for s in scan.samples}
-    return [path for path in _unused(files, scan) if path.rpartition("/")[0] in places]
-
-
-def _elsewhere(files: Sequence[str], scan: Scan, left_out: Sequence[str]) -> str:
-    """Folders of pictures that are none of the set's, where none of the set's images lie."""
-    places = {s.image.rpartition("/")[0] for s in scan.samples}
-    left = ImageMaskFolders(ignore=tuple(left_out))
-    counts = Counter(
-        path.rpartition("/")[0] or "."
-        for path in _unused(files, scan)
-        if path.rpartition("/")[0] not in places and not left.ignores(path)
-    )
-    return few([f"{place}/ ({n})" for place, n in sorted(counts.items())], 4)
-
-
-def _unused(files: Sequence[str], scan: Scan) -> list[str]:
-    used = {path for s in scan.samples for path in (s.image, s.mask)}
-    used.update(scan.images_without_mask, scan.masks_without_image, scan.foreign)
-    used.update(path for paths in scan.clashes.values() for path in paths)
-    return [p for p in files if p not in used and p.rpartition(".")[2].lower() in EXTENSIONS]
-
-
-def _leftovers(scan: Scan) -> list[str]:
-    """Patterns of files beside the pairs, one for each of them: other exports of the same mask."""
-    stems = {same(s.id.rpartition("/")[2]) for s in scan.samples}
-    rests: Counter[str] = Counter()
-    for path in scan.foreign:
-        name = path.rpartition("/")[2]
-        # The longest part of the name that is a stem, cut where a word ends.
-        for end in (m.start() for m in reversed([*re.finditer(r"[^A-Za-z0-9]", name)])):
-            if same(name[:end]) in stems:
-                rests[name[end:]] += 1
-                break
-    usual = [rest for rest, count in rests.items() if 2 * count >= len(scan.samples)]
-    return [f"*{rest}" for rest in sorted(usual)]
-
-
-def _split_folders(scan: Scan) -> dict[str, str]:
-    folders = sorted({sample.folder for sample in scan.samples})
-    names = {folder: patterns.split_name(folder) for folder in folders}
-    if not folders or not any(names.values()):
-        return {}
-    found = {names[f] or re.sub(r"\W", "_", f.lower()): f for f in folders if f}
-    usable = len(found) == len(folders) and all(name.isidentifier() for name in found)
-    return (
-        dict(sorted(found.items(), key=lambda item: patterns.split_order(item[0])))
-        if usable
-        else {}
-    )
-
-
-def _split_lists(folder: Folder, files: Sequence[str], scan: Scan) -> dict[str, str]:
-    """Text files called train, val, … whose lines are ids; those of the folder that fit most."""
-    names = {same(name) for s in scan.samples for name in (s.id, s.id.rpartition("/")[2], s.image)}
-    names |= {same(s.image.rpartition("/")[2]) for s in scan.samples}
-    by_folder: dict[str, dict[str, tuple[str, int]]] = {}
-    for path in files:
-        place, _, file = path.rpartition("/")
-        stem, _, extension = file.rpartition(".")
-        split = patterns.split_name(stem)
-        if extension.lower() not in ("txt", "lst") or not split:
-            continue
-        try:
-            lines = [line.strip() for line in folder.read_text(path).splitlines() if line.strip()]
-        except (OSError, ValueError):
-            continue
-        known = sum(same(line) in names or same(line.split()[0]) in names for line in lines)
-        if lines and known >= _LISTED * len(lines):
-            by_folder.setdefault(place, {})[split] = (path, known)
-    if not by_folder:
-        return {}
-    for listed in by_folder.values():
-        if {"train", "trainval"} <= listed.keys():
-            del listed["trainval"]
-    best = max(sorted(by_folder), key=lambda place: sum(n for _, n in by_folder[place].values()))
-    found = {split: path for split, (path, _) in by_folder[best].items()}
-    return dict(sorted(found.items(), key=lambda item: patterns.split_order(item[0])))
+        if found:
+            said.append(f"splits in {where}: {few([f'{k} ({v})' for k, v in found.items()])}")
+    return said

@@ -9,6 +9,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable, Values
 from seg_datasets.core.sample import Sample, plain, same
@@ -96,6 +97,8 @@ class ImageMaskFolders:
     ignore: Sequence[str] = ()
     masks_follow_exif: bool | None = None
 
+    extensions: ClassVar[tuple[str, ...]] = EXTENSIONS
+
     def __post_init__(self) -> None:
         for field in ("image_name", "mask_name"):
             if getattr(self, field).count("{stem}") != 1:
@@ -117,8 +120,8 @@ class ImageMaskFolders:
     def scan(self, folder: Folder) -> Scan:
         """Pairs the images and masks of a raw folder by their names."""
         files, outside = folder.files()
-        undecodable = [p for p in files if not _is_text(p) and not self.ignores(p)]
-        images, masks, foreign = self._sort_out(path for path in files if _is_text(path))
+        undecodable = [p for p in files if not is_text(p) and not self.ignores(p)]
+        images, masks, foreign = self._sort_out(path for path in files if is_text(path))
         keys = sorted(images.keys() | masks.keys())
         clashes = {
             plain(paths[0]): tuple(paths)
@@ -161,7 +164,7 @@ class ImageMaskFolders:
             [(self.masks, self.mask_name, masks), (self.images, self.image_name, images)],
             key=lambda rule: -len(re.sub(r"\{\w+\}|[./]", "", rule[0] + rule[1])),
         )
-        regexes = [(_regex(where, name), found) for where, name, found in rules]
+        regexes = [(_regex(where, name, self.extensions), f) for where, name, f in rules]
         inside = [_regex(f, None) for f in (self.images, self.masks) if f.strip("./")]
         foreign: list[str] = []
         for path in files:
@@ -217,6 +220,12 @@ def group_files(rule: GroupRule | None) -> tuple[str, ...]:
     return (rule.path,) if isinstance(rule, CsvGroups) else ()
 
 
+def id_of(path: str, folder: str, name: str) -> str:
+    """The id of a file in `folder` with file name `name`, "" where it is none of those."""
+    match = _regex(folder, name).fullmatch(plain(path))
+    return _id(match.groupdict()) if match else ""
+
+
 def _group(match: re.Match[str] | None) -> str:
     if match is None:
         return ""
@@ -225,7 +234,7 @@ def _group(match: re.Match[str] | None) -> str:
     return (match[1] if match.re.groups else match[0]) or ""
 
 
-def _is_text(path: str) -> bool:
+def is_text(path: str) -> bool:
     """Whether a name is UTF-8, which ids are."""
     try:
         path.encode()
@@ -243,7 +252,9 @@ def _first_folder(found: Mapping[str, str | None]) -> str:
     return found["split"] or (found["sub"] or "").partition("/")[0]
 
 
-def _regex(folder: str, name: str | None) -> re.Pattern[str]:
+def _regex(
+    folder: str, name: str | None, extensions: Sequence[str] = EXTENSIONS
+) -> re.Pattern[str]:
     """A pattern for paths in `folder` with file name `name`; any path below it for None."""
     where = "/".join(part for part in plain(folder).split("/") if part not in ("", "."))
     pattern = re.escape(where).replace(r"\{split\}", "(?P<split>[^/]+)", 1)
@@ -252,7 +263,7 @@ def _regex(folder: str, name: str | None) -> re.Pattern[str]:
         pattern = "(?P<split>)" + pattern
     if name is not None:
         stem = re.escape(plain(name)).replace(r"\{stem\}", "(?P<stem>[^/]+)")
-        has_one = name.rpartition(".")[2].lower() in EXTENSIONS and "." in name
-        extension = "" if has_one else rf"\.(?:{'|'.join(EXTENSIONS)})"
+        has_one = name.rpartition(".")[2].lower() in extensions and "." in name
+        extension = "" if has_one else rf"\.(?:{'|'.join(extensions)})"
         pattern += rf"(?P<sub>(?:[^/]+/)*){stem}{extension}"
     return re.compile(pattern, re.IGNORECASE)

@@ -87,6 +87,13 @@ def split_name(folder: str) -> str:
     return _SPLIT_NAMES.get(low, low) if low in SPLIT_WORDS else ""
 
 
+def split_word(name: str) -> str:
+    """The split whose word stands in a name, `train2017` or `instances_val`, or ""."""
+    found = re.findall(rf"(?<![a-z])(?:{'|'.join(SPLIT_WORDS)})(?![a-z])", name.lower())
+    splits = {_SPLIT_NAMES.get(word, word) for word in found}
+    return splits.pop() if len(splits) == 1 else ""
+
+
 def split_order(split: str) -> tuple[int, str]:
     """The order in which splits are usually listed."""
     names = ("train", "trainval", "val", "valid", "validation", "dev", "test")

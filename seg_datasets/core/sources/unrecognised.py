@@ -31,9 +31,8 @@ def reason(folder: Folder, files: Sequence[str], tools: Sequence[str], given: Gi
     if tools:
         beside = f" beside {len(pictures)} {kind}" if pictures else ""
         return (
-            f"{folder.root} holds {few(tools)}{beside}, but no masks that go with images. "
-            "`check` does not read annotations without a declaration: write a dataset folder with "
-            "their source (docs/sources.md), and give it with --dataset; or export masks from the "
+            f"{folder.root} holds {few(tools)}{beside}, but no masks that go with images, and no "
+            "annotations that `check` reads by itself (docs/sources.md). Export masks from the "
             "tool that made them (PNG, one per image)"
         )
     kinds = Counter(_extension(f) if "." in f else "no extension" for f in files)

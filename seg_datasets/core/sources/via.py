@@ -51,6 +51,15 @@ def _read(source: Via, folder: Folder, path: str, remarks: list[Remark]) -> list
         return [_annotated(source, name, regions, attribute, path) for name, regions in files]
 
 
+def labels_of(folder: Folder, path: str) -> Iterator[dict[str, str]]:
+    """Of each region of a file what it might be labelled: attribute → label."""
+    with foreign.reading(path, "VGG Image Annotator"):
+        files = _csv(folder, path) if path.lower().endswith(".csv") else _json(folder, path)
+        for _, regions in files:
+            for _, given in regions:
+                yield {name: _label(value) for name, value in given.items()}
+
+
 # The name of an image and its regions: of each the shape, and the attributes.
 _File = tuple[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]
 

@@ -1,13 +1,14 @@
-"""The splits that raw data comes with: in folders, or in lists of names."""
+"""The splits that raw data comes with: in folders, lists of names, or annotation files."""
 
 from __future__ import annotations
 
+import pathlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from seg_datasets.core.classes import DeclarationError, few
 from seg_datasets.core.facts import SampleFacts
-from seg_datasets.core.sample import Sample, same
+from seg_datasets.core.sample import Sample, plain, same
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.sources.image_mask_folders import GroupRule
 from seg_datasets.core.splits.rule import Assignment, SplitError
@@ -118,6 +119,54 @@ class FromLists:
             )
         _refuse_empty(self.lists, split_of)
         return Assignment(split_of, {}, tuple(nowhere), tuple(self.lists.values()))
+
+
+class FromAnnotations:
+    """The splits that annotation files make: one file each, or a pattern of files.
+
+    Args:
+      group: see `ImageMaskFolders.group`; groups in two splits are an error.
+      **files: split → annotation file: `train="annotations/instances_train2017.json"`, or
+        `train="train/*.xml"`.
+    """
+
+    def __init__(self, *, group: GroupRule | None = None, **files: str):
+        if not files:
+            raise DeclarationError(
+                "FromAnnotations needs a file for each split: train='train.json', ..."
+            )
+        self.group = group
+        self.files = files
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits."""
+        return tuple(self.files)
+
+    def describe(self) -> str:
+        """The rule in one line."""
+        return f"FromAnnotations({self.files}, group={self.group!r})"
+
+    def assign(self, facts: Sequence[SampleFacts], folder: Folder) -> Assignment:
+        """Assigns samples by the file that annotates them.
+
+        Raises:
+          SplitError: an annotation file is that of no split, or of two; or a split has no sample.
+        """
+        del folder
+        split_of: dict[str, str] = {}
+        for sample in (one.sample for one in facts):
+            path = pathlib.PurePosixPath(plain(sample.mask))
+            fits = [s for s, pattern in self.files.items() if path.match(plain(pattern))]
+            if len(fits) != 1:
+                raise SplitError(
+                    f"{sample.id} is annotated in {sample.mask}, which is the file of "
+                    f"{few(fits) if fits else 'no split'}; the splits have "
+                    f"{few(list(self.files.values()))}"
+                )
+            split_of[sample.id] = fits[0]
+        _refuse_empty(self.files, split_of)
+        return Assignment(split_of)
 
 
 def _names(samples: Sequence[Sample]) -> dict[str, set[str]]:

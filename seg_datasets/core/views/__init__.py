@@ -21,7 +21,7 @@ from seg_datasets.core.sources.folder import Folder
 
 # Kind of view → the module whose `read(folder, **options)` makes it; imported when the first
 # one is met, since each needs a library that few people have.
-_MODULES = {"tile": "tiles", "dicom": "dicom", "mat": "matlab"}
+_MODULES = {"tile": "tiles", "dicom": "dicom", "mat": "matlab", "part": "part"}
 
 
 @dataclasses.dataclass(frozen=True)

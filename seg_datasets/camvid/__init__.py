@@ -1,0 +1,1 @@
+"""The dataset `camvid`: street scenes from a driving car, 11 classes."""

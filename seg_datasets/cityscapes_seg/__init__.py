@@ -1,0 +1,1 @@
+"""The dataset `cityscapes_seg`: streets of German cities, 19 classes."""

@@ -1,0 +1,1 @@
+"""The dataset `dsb2018`: nuclei of cells under microscopes."""

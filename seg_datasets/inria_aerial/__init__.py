@@ -1,0 +1,1 @@
+"""The dataset `inria_aerial`: buildings of five cities from the air."""

@@ -1,0 +1,1 @@
+"""The dataset `landcover_ai`: land cover of Poland from the air."""

@@ -1,0 +1,1 @@
+"""The dataset `mammography`: masses and calcifications on screening mammograms, CBIS-DDSM."""

@@ -1,0 +1,1 @@
+"""The dataset `massachusetts_buildings`: buildings around Boston from the air."""

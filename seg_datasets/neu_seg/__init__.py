@@ -1,0 +1,1 @@
+"""The dataset `neu_seg`: defects of hot-rolled steel strip."""

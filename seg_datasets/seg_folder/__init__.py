@@ -1,0 +1,1 @@
+"""The dataset `seg_folder`: any raw folder, stated in JSON or TOML."""
