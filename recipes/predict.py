@@ -31,6 +31,9 @@ def define_flags() -> None:
     flags.DEFINE_list("write", ["masks"], f"What to write, by commas: {', '.join(outputs.KINDS)}.")
     flags.DEFINE_bool("turns", False, "Average over flipped and turned views: better and slower.")
     flags.DEFINE_integer("window", None, "Side of the windows of large images.")
+    flags.DEFINE_string(
+        "dicom_window", None, "Grey values of DICOM: file, or CENTRE,WIDTH; stored ones if none."
+    )
     flags.DEFINE_bool("overwrite", False, "Predict anew what is there already.")
     flags.DEFINE_string("json", None, "File to write the same facts to.")
 
@@ -49,6 +52,7 @@ def main(argv: Sequence[str]) -> None:
             turns=FLAGS.turns,
             window=FLAGS.window,
             overwrite=FLAGS.overwrite,
+            dicom_window=FLAGS.dicom_window,
             json=FLAGS.json,
         )
     except RecipeError as error:
@@ -64,6 +68,7 @@ def predict(
     turns: bool = False,
     window: int | None = None,
     overwrite: bool = False,
+    dicom_window: str | None = None,
     json: str | pathlib.Path | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -77,6 +82,7 @@ def predict(
       turns: average over flipped and turned views.
       window: side of the windows of large images.
       overwrite: predict anew what is there already.
+      dicom_window: what grey values of DICOM go through: "file", or "centre,width".
       json: file that takes what is returned.
       say: takes each line for the user.
 
@@ -90,11 +96,12 @@ def predict(
         raise RecipeError(f"--write={unknown[0]}: there is {', '.join(outputs.KINDS)}.")
     if window is not None and window < 64:
         raise RecipeError(f"--window={window}: windows are 64 pixels wide or more.")
+    grey = _grey(dicom_window)
     run, plan = runs.open_run(pathlib.Path(workdir))
     from recipes.core import inputs
 
     found, folder = inputs.find(pathlib.Path(source)), pathlib.Path(output)
-    settings = {"run": _digest(run.best), "turns": turns}
+    settings = {"run": _digest(run.best), "turns": turns, "dicom_window": grey}
     _refuse_others(folder, settings, overwrite=overwrite)
     import tqdm
 
@@ -106,7 +113,9 @@ def predict(
     with tqdm.tqdm(total=len(found), unit="image", disable=None, mininterval=0.5) as bar:
         for path, name in found:
             began = time.monotonic()
-            with inputs.opened(path, channels=dataset.channels, top=dataset.pixel_top) as image:
+            with inputs.opened(
+                path, channels=dataset.channels, top=dataset.pixel_top, dicom_window=grey
+            ) as image:
                 mask = outputs.mask_path(folder / "masks" / name, image)
                 made = (
                     overwrite
@@ -153,6 +162,21 @@ def predict(
     if json:
         runs.write_json(pathlib.Path(json), told)
     return told
+
+
+def _grey(said: str | None) -> str | list[float] | None:
+    """What `--dicom_window` says.
+
+    Raises:
+      RecipeError: it says nothing that could be meant.
+    """
+    if said is None or said == "file":
+        return said
+    try:
+        centre, width = (float(word) for word in said.split(","))
+    except ValueError:
+        raise RecipeError(f"--dicom_window={said}: write file, or CENTRE,WIDTH.") from None
+    return [centre, width]
 
 
 def _digest(model: pathlib.Path) -> str:

@@ -60,13 +60,17 @@ def find(path: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
 
 
 @contextlib.contextmanager
-def opened(path: pathlib.Path, *, channels: int, top: float) -> Iterator[Input]:
+def opened(
+    path: pathlib.Path, *, channels: int, top: float, dicom_window: str | list[float] | None = None
+) -> Iterator[Input]:
     """An image, for as long as it is needed.
 
     Args:
       path: the file.
       channels: that the model was trained on.
       top: the largest value that pixels of the training data could have.
+      dicom_window: what grey values of DICOM go through, as the dataset's source has it: "file"
+        for the file's own, [centre, width], or None for stored values.
 
     Raises:
       InputError: the file cannot be read, or is not of the kind the model knows.
@@ -76,7 +80,7 @@ def opened(path: pathlib.Path, *, channels: int, top: float) -> Iterator[Input]:
         with _scene(rasterio, path, channels=channels, deep=deep) as scene:
             yield scene
         return
-    pixels = _pixels(path, channels=channels, deep=deep)
+    pixels = _pixels(path, channels=channels, deep=deep, dicom_window=dicom_window)
     yield Input(
         height=pixels.shape[0],
         width=pixels.shape[1],
@@ -84,14 +88,17 @@ def opened(path: pathlib.Path, *, channels: int, top: float) -> Iterator[Input]:
     )
 
 
-def _pixels(path: pathlib.Path, *, channels: int, deep: bool) -> np.ndarray:
+def _pixels(
+    path: pathlib.Path, *, channels: int, deep: bool, dicom_window: str | list[float] | None
+) -> np.ndarray:
     """All of a plain picture, upright, as training saw such pictures."""
     from seg_datasets.core import images, views
     from seg_datasets.core.sources import Folder
 
     try:
         if path.suffix.lower() == ".dcm":
-            view = views.describe("dicom", file=path.name)
+            bits = 16 if deep else 8
+            view = views.describe("dicom", file=path.name, window=dicom_window, bits=bits)
             data = views.read(Folder(path.parent), path.name, view).data
         else:
             data = path.read_bytes()

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -227,3 +228,38 @@ def test_names_that_clash_and_folders_of_nothing_are_refused(
     picture(tmp_path / "two", "a.jpg", (32, 32))
     with pytest.raises(RecipeError, match="differ in their ending"):
         go(run, tmp_path / "two", tmp_path / "out")
+
+
+def test_dicom_goes_through_the_window_that_is_said(tmp_path: pathlib.Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    stored = np.arange(32 * 24, dtype=np.uint16).reshape(32, 24)
+    file = pydicom.Dataset()
+    file.file_meta = pydicom.dataset.FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    file.SOPClassUID = file.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    file.SOPInstanceUID = file.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    file.Rows, file.Columns, file.SamplesPerPixel = 32, 24, 1
+    file.PhotometricInterpretation, file.PixelRepresentation = "MONOCHROME2", 0
+    file.BitsAllocated = file.BitsStored = 16
+    file.HighBit = 15
+    file.PixelData = stored.tobytes()
+    path = tmp_path / "x.dcm"
+    file.save_as(path, enforce_file_format=True)
+
+    def pixels(**said: Any) -> np.ndarray:
+        with inputs.opened(path, **said) as image:
+            return image.read(slice(0, image.height), slice(0, image.width))
+
+    np.testing.assert_array_equal(pixels(channels=1, top=65535.0)[..., 0], stored)
+    grey = pixels(channels=3, top=255.0, dicom_window=[384, 768])
+    assert grey.shape == (32, 24, 3)
+    assert grey.dtype == np.uint8
+    assert grey[0, 0, 0] == 0
+    assert grey[-1, -1, 0] == 255
+    with pytest.raises(inputs.InputError, match="uint16"):
+        pixels(channels=1, top=255.0)
+
+
+def test_a_window_that_is_none_is_refused(run: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(RecipeError, match="CENTRE,WIDTH"):
+        go(run, tmp_path, tmp_path, dicom_window="soft tissue")
