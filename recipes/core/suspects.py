@@ -8,6 +8,7 @@ import numpy as np
 from recipes.core.auditing import SMALL, Box, Cut, Trace
 
 FENCE = 3.0  # times the spread of the middle half, above it: far out, as Tukey has it
+TRUST = 2  # power of the Dice of all the rest: who errs there is not believed here
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,8 +91,6 @@ def _of_the_whole(trace: Trace, some: float) -> list[_Gain]:
         gains.append(_Gain(kind="swapped", value=after - before, labelled=i, suspected=j, box=box))
     gain, move = trace.moved
     if gain > 0:
-        # Of a small label chance alone fits some place better.
-        gain *= trace.labelled / (trace.labelled + some)
         gains.append(_Gain(kind="shifted", value=gain, move=move))
     cuts = [(_of_cut(trace, cut, dice), cut) for cut in trace.cuts]
     if cuts:
@@ -108,7 +107,7 @@ def _of_cut(trace: Trace, cut: Cut, dice: Callable[[float, float, float], float]
     before = dice(trace.agreed, trace.labelled, cut.within + cut.beyond)
     after = dice(trace.agreed + cut.beyond, trace.labelled + cut.beyond, cut.within + cut.beyond)
     trusted = min(dice(trace.agreed, trace.labelled, cut.within), 1.0)
-    return max(after - before, 0.0) * trusted**2 * cut.contact**0.5
+    return max(after - before, 0.0) * trusted**TRUST * cut.contact**0.5
 
 
 def _of_regions(trace: Trace, some: float) -> list[_Gain]:
@@ -116,17 +115,18 @@ def _of_regions(trace: Trace, some: float) -> list[_Gain]:
     dice, gains = _dice(some), []
     now = dice(trace.agreed, trace.labelled, trace.shown)
     for kind, region in trace.regions:
-        agreed, labelled = trace.agreed, trace.labelled
+        agreed, labelled, shown = trace.agreed, trace.labelled, trace.shown
         if kind == "missing":
-            agreed, labelled = agreed + region.weight, labelled + region.weight
+            after = dice(agreed + region.weight, labelled + region.weight, shown)
+            rest = dice(agreed, labelled, max(shown - region.weight, agreed))
         elif kind == "extra":
-            labelled = max(labelled - region.weight, agreed)
+            after = rest = dice(agreed, max(labelled - region.weight, agreed), shown)
         else:
-            agreed = agreed + region.weight
+            after = rest = dice(agreed + region.weight, labelled, shown)
         gains.append(
             _Gain(
                 kind=kind,
-                value=max(dice(agreed, labelled, trace.shown) - now, 0.0),
+                value=max(after - now, 0.0) * min(rest, 1.0) ** TRUST,
                 labelled=region.labelled,
                 suspected=region.suspected,
                 box=region.box,

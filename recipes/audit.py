@@ -1,0 +1,168 @@
+"""Ranks the labels of a data set by how likely they are wrong, with models that have not seen them.
+
+    python -m recipes.unet  --dataset=aerial --folds=3 --workdir=runs/folds
+    python -m recipes.audit --workdir=runs/folds
+
+Every label of train and validation is held against the model of the fold that left it out.
+docs/audit.md says how labels are ranked and what the files hold.
+"""
+
+import pathlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from absl import app, flags
+
+import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
+from recipes.core import plan as plans
+from recipes.core import quiet, runs
+from recipes.core.errors import RecipeError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import: who imports a recipe may have flags of these names."""
+    flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    flags.DEFINE_integer("most", 100, "Labels to list, the most suspicious ones.")
+    flags.DEFINE_bool("all", False, "Of a run without folds: also what it was trained on.")
+    flags.DEFINE_string("data_dir", None, "Where the dataset lies, if it was moved.")
+    flags.DEFINE_string("json", None, "File to write the same facts to.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads the flags and audits."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    quiet.quiet()
+    try:
+        audit(
+            workdir=FLAGS.workdir,
+            most=FLAGS.most,
+            everything=bool(FLAGS["all"].value),
+            data_dir=FLAGS.data_dir,
+            json=FLAGS.json,
+        )
+    except RecipeError as error:
+        sys.exit(f"error: {error}")
+
+
+def audit(
+    *,
+    workdir: str | pathlib.Path,
+    most: int = 100,
+    everything: bool = False,
+    data_dir: str | None = None,
+    json: str | pathlib.Path | None = None,
+    page: bool = True,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Ranks labels by how likely they are wrong; writes a page and a CSV below the run.
+
+    Args:
+      workdir: folder of the run; with folds, each label is judged by a model that has not seen it.
+      most: how many labels to list.
+      everything: of a run without folds, judge what it was trained on as well.
+      data_dir: where the dataset lies now; where it lay in training when None.
+      json: file that takes what is returned.
+      page: whether to draw the page.
+      say: takes each line for the user.
+
+    Returns:
+      how many were judged, what the listed ones look like, and each of them, the worst first.
+
+    Raises:
+      RecipeError: no such run, a fold that was not finished, or a mask value that no class has.
+    """
+    if most < 1:
+        raise RecipeError(f"--most={most}: list at least one label.")
+    run, plan = runs.open_run(pathlib.Path(workdir))
+    from recipes.core import audit_page, auditing
+    from recipes.core import dataset as ds
+    from recipes.core import suspects as order
+
+    if data_dir:
+        plan = plans.moved(plan, data_dir)
+    builder = ds.open_builder(plan.dataset.name, data_dir=plan.dataset.data_dir)
+    sources, notes = auditing.sources(builder, plan, run, everything=everything)
+    seen = _read(sources, say)
+    suspects = order.rank(seen)[:most]
+    found = {
+        "count": len(seen),
+        "splits": dict(Counter(trace.split for trace in seen)),
+        "kinds": dict(Counter(one.kind for one in suspects if one.kind)),
+        "notes": notes,
+        "examples": [_row(one, plan.dataset.classes) for one in suspects],
+    }
+    folder = run.folder / "audit"
+    folder.mkdir(exist_ok=True)
+    runs.write_text(
+        folder / "suspects.csv",
+        audit_page.table(suspects, plan.dataset, auditing.paths(builder)),
+    )
+    if page:
+        wanted = {(one.split, one.name): one for one in suspects[: audit_page.MOST]}
+        drawn = {
+            key: audit_page.draw(
+                image,
+                predict(image.pixels),
+                wanted[key],
+                palette=plan.dataset.palette,
+                top=plan.dataset.pixel_top,
+            )
+            for source in sources
+            for split, image, predict in source.images()
+            if (key := (split, image.name)) in wanted
+        }
+        html = audit_page.render(
+            title=f"Labels of {pathlib.PurePath(plan.dataset.name).name} to look at",
+            drawn=[drawn[key] for key in wanted],
+            suspects=suspects,
+            dataset=plan.dataset,
+            facts=found,
+        )
+        runs.write_text(folder / "index.html", html)
+    for place, one in enumerate(suspects[:10], start=1):
+        say(f"{place:>4}  {one.score:.3f}  {one.name}  {audit_page.told(one, plan.dataset)}")
+    for note in notes:
+        say(f"note      {note}")
+    say(f"\n{len(seen)} labels judged, the first {len(suspects)} listed")
+    say(f"table     {folder / 'suspects.csv'}")
+    if page:
+        say(f"page      {folder / 'index.html'}")
+    if json:
+        runs.write_json(pathlib.Path(json), found)
+    return found
+
+
+def _read(sources: Any, say: Callable[[str], None]) -> list[Any]:
+    from recipes.core import auditing
+
+    def each() -> Iterator[Any]:
+        for source in sources:
+            say(f"judging   {source.name}")
+            for split, image, predict in source.images():
+                yield auditing.look(image, predict(image.pixels), split=split)
+
+    return list(each())
+
+
+def _row(one: Any, classes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": one.name,
+        "split": one.split,
+        "group": one.group,
+        "score": round(one.score, 6),
+        "kind": one.kind,
+        "labelled": None if one.labelled is None else classes[one.labelled],
+        "suspected": None if one.suspected is None else classes[one.suspected],
+        "box": None if one.box is None else list(one.box),
+        "move": None if one.move is None else list(one.move),
+    }
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)
