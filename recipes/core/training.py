@@ -46,6 +46,8 @@ def train(
       TrainingError: the loss is no number any more, or there is nothing to validate on.
     """
     began = time.monotonic() if began is None else began
+    # What tf.data shuffles follows the process's seed, too, which others may have set.
+    keras.utils.set_random_seed(plan.seed)
     tensorflow = keras.backend.backend() == "tensorflow"
     strategy = device.strategy() if tensorflow else None
     with strategy.scope() if strategy else contextlib.nullcontext():

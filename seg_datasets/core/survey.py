@@ -117,13 +117,13 @@ def declared(builder: Any, config: Any = None) -> Declaration:
         own = getattr(config, name.lower(), None)
         return getattr(builder, name, None) if own is None else own
 
-    if missing := [what for what in ("CLASSES", "SOURCE", "SPLITS") if stated(what) is None]:
-        raise DeclarationError(f"{builder.name} declares no {' and no '.join(missing)}")
     if not isinstance(builder.LIMITS, checks.Limits):
         raise DeclarationError(
             f"LIMITS = {builder.LIMITS!r}: write LIMITS = seg_datasets.Limits(few=10), with the "
             "limits that are other than usual"
         )
+    if missing := [what for what in ("CLASSES", "SOURCE", "SPLITS") if stated(what) is None]:
+        raise DeclarationError(f"{builder.name} declares no {' and no '.join(missing)}")
     return Declaration(
         classes=stated("CLASSES"),
         source=stated("SOURCE"),

@@ -105,7 +105,7 @@ def test_parts_of_an_object_are_no_objects(tmp_path):
 def test_image_is_found_without_extension_and_without_its_folder(tmp_path):
     for more in (
         {"filename": "a", "path": "C:\\pics\\a.png"},
-        {"filename": "a", "path": "/home/me/pics/a.png"},
+        {"filename": "a", "path": "/data/me/pics/a.png"},
         {"folder": "VOC2007"},
         {"folder": ""},
     ):
