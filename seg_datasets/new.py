@@ -26,6 +26,7 @@ from seg_datasets.core.detection import inspection
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import GuessError
 from seg_datasets.core.printing import printable
+from seg_datasets.core.sources import AnnotationError
 
 FLAGS = flags.FLAGS
 
@@ -71,7 +72,7 @@ def make(name: str, raw: str, given: Corrections | None = None, *, to: str = "."
         return 2
     try:
         found = inspection.by_guess(raw, given)
-    except (DeclarationError, GuessError) as error:
+    except (DeclarationError, GuessError, AnnotationError) as error:
         print(printable(str(error)), file=sys.stderr)
         return 2
     module = f"{__package__}.{name}" if ours else name
@@ -133,8 +134,14 @@ def _print_next(
             f"built; or remove {folder} and run this again with the flags."
         )
     print(f"\n{inspection.verdict(found)}\n")
-    test = next(name for name in made.tests if "test" in name)
-    print(f"test it:   python -m pytest {tests / test}")
+    test = next((name for name in made.tests if "test" in name), "")
+    kind = type(found.examined.declaration.source).__name__
+    print(
+        f"test it:   python -m pytest {tests / test}"
+        if test
+        else f"test it:   no test was written, since nothing draws raw data for {kind}: put a few "
+        f"of your files into {folder / 'dummy_data'} and write one (docs/testing.md)"
+    )
     print(f"build it:  tfds build {folder} --manual_dir={raw}")
 
 

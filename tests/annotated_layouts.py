@@ -161,6 +161,14 @@ def objects(d: Exported) -> None:
         d.file(f"stage1_train/{name}/masks/0.png", [picture], writers.write_object_masks)
 
 
+def cvat_masks(d: Exported) -> None:
+    for n in range(4):
+        given = {"folder": d.root, "labelmap": "labelmap.txt"}
+        picture = d.image(f"JPEGImages/{n}.jpg")
+        d.file(f"SegmentationClass/{n}.png", [picture], writers.write_cvat_masks, **given)
+        d.text(f"SegmentationObject/{n}.png", "")
+
+
 # What is drawn → how a person would declare it, and its splits.
 PUBLISHED: dict[Callable[[Exported], None], tuple[Any, dict[str, str]]] = {
     coco: (
@@ -204,6 +212,7 @@ PUBLISHED: dict[Callable[[Exported], None], tuple[Any, dict[str, str]]] = {
     ),
     supervisely: (sources.Supervisely(annotations="*/ann/*.json"), {}),
     labelbox: (sources.Labelbox(annotations="export.ndjson", images="images"), {}),
+    cvat_masks: (sources.CvatMasks(), {}),
     objects: (
         sources.ObjectMasks(
             images="stage1_train/{stem}/images/{stem}", masks="stage1_train/{stem}/masks/*"

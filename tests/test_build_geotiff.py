@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ import seg_datasets
 from builds import build, records
 from seg_datasets import registration
 from seg_datasets.core import ledger, verification
+from seg_datasets.core.classes import DeclarationError
 
 BANDS = 12
 
@@ -128,6 +130,24 @@ def test_a_pixel_of_a_scene_stops_the_build_of_a_recorded_version(raw, tmp_path)
         file.write(values)
     with pytest.raises(ledger.LedgerError, match=r"1 altered \(images/s1\.tif\)"):
         build(raw, tmp_path / "b", cls=Many)
+
+
+def test_a_row_of_a_tile_that_was_altered_in_the_manifest_is_found(raw, tmp_path):
+    version = build(raw, tmp_path / "a", cls=Many, register_checksums=True)
+    path = version / "manifest.jsonl"
+    lines = path.read_text().splitlines()
+    row = json.loads(lines[3])
+    row["mask_sha256"] = "0" * 64
+    path.write_text("\n".join([*lines[:3], json.dumps(row), *lines[4:]]) + "\n")
+    (problem,) = verification.verify(version, Many.ledger_path()).problems
+    assert "altered where it tells of views" in problem
+
+
+def test_a_split_that_tfds_takes_for_all_splits_is_refused(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr(Many, "SPLITS", seg_datasets.splits.Grouped(all=1))
+    with pytest.raises(DeclarationError, match="no split can be called 'all'"):
+        build(raw, tmp_path / "a", cls=Many)
+    assert not [*(tmp_path / "a").rglob("*tfrecord*")]
 
 
 def test_a_dataset_folder_is_loaded_by_its_name(raw, tmp_path):

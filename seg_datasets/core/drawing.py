@@ -57,10 +57,12 @@ class Painted:
     Attributes:
       ids: uint8 (H, W).
       lost: (id painted over, id on top) → pixels, where two classes overlap.
+      nothing: mask files of single objects that hold no object.
     """
 
     ids: np.ndarray
     lost: Mapping[tuple[int, int], int]
+    nothing: tuple[str, ...] = ()
 
 
 def dump(shapes: Iterable[Shape], size: tuple[int, int] | None) -> bytes:
@@ -133,7 +135,7 @@ def paint(
         stencils.refuse_unasked()
     except ValueError as error:
         raise DrawingError(f"cannot be painted: {error}") from error
-    return Painted(ids, lost)
+    return Painted(ids, lost, tuple(stencils.nothing))
 
 
 def mask(painted: Painted) -> Mask:

@@ -11,13 +11,13 @@ import string
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from seg_datasets.core import dummy_exports
+from seg_datasets.core import dummy_exports, dummy_savers
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.detection.guess import Guess
 from seg_datasets.core.images import FORMAT_OF
 from seg_datasets.core.sample import Sample
-from seg_datasets.core.sources import ImageMaskFolders
 from seg_datasets.core.sources.annotated import ShapeSource
 from seg_datasets.core.sources.image_mask_folders import AUTO
 from seg_datasets.core.sources.patterns import evenly
@@ -56,26 +56,21 @@ def draw(folder: pathlib.Path, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     colours = rng.integers(40, 216, (len(VALUES), {channels}))
     side = int(np.ceil(np.sqrt(4 * len(VALUES))))
-    for below, stem in [(below, stem) for below, stems in NAMES.items() for stem in stems]:
+    every = [(below, stem) for below, stems in NAMES.items() for stem in stems]
+    for {loop} in {every}:
         cells = rng.permutation(np.arange(side * side) % len(VALUES)).reshape(side, side)
         which = cells.repeat(CELL, 0).repeat(CELL, 1)
         picture = colours[which] + rng.integers(-40, 40, (*which.shape, {channels}))
-        save(folder / IMAGE.format(folder=below, stem=stem), {picture})
+        save(folder / IMAGE.format(folder=below, stem=stem), {picture}{number})
         mask = np.array(VALUES, {dtype})[which]
-        save(folder / MASK.format(folder=below, stem=stem), mask, PALETTE)
+        save(folder / MASK.format(folder=below, stem=stem), mask{number}, PALETTE)
     for path, text in LISTS.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
 
-def save(path: pathlib.Path, pixels: np.ndarray, palette: dict[int, int] | None = None) -> None:
-    """Saves pixels in the format that the name says."""
-    picture = Image.fromarray(pixels)
-    if palette:
-        picture.putpalette(b"".join(palette.get(i, i).to_bytes(3, "big") for i in range(256)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+{save}
 
 
 if __name__ == "__main__":
@@ -98,10 +93,9 @@ def script(name: str, guess: Guess, declaration: Declaration, *, file: str) -> s
       declaration: what the dataset folder says.
       file: name of the script.
     """
-    if isinstance(declaration.source, ShapeSource):
-        return _of_export(name, guess, declaration, declaration.source, file=file)
-    source = guess.layout.source
-    assert isinstance(source, ImageMaskFolders)
+    if guess.layout.is_drawn:
+        return _of_export(name, guess, declaration, file=file)
+    source: Any = guess.layout.source
     assert guess.encoding is not None
     names = _names(guess, _group(declaration))
     values = _values(declaration)
@@ -112,21 +106,38 @@ def script(name: str, guess: Guess, declaration: Declaration, *, file: str) -> s
     return _SCRIPT.format(
         name=name,
         script=file,
-        image=json.dumps(_path(guess, source.images, source.image_name, _image_extension(guess))),
-        mask=json.dumps(_path(guess, source.masks, source.mask_name, _mask_extension(guess))),
+        image=json.dumps(_path(guess, *_where(source, "image"), extension=_image_extension(guess))),
+        mask=json.dumps(_path(guess, *_where(source, "mask"), extension=_mask_extension(guess))),
         names="\n".join(_stems(folder, names) for folder in dict.fromkeys(n.folder for n in names)),
         lists=_lists(guess, names),
         values=_wrapped([_raw(value, table) for value in values]),
         palette=_wrapped(colours, "{}") if colours else "{}",
         channels=declaration.channels,
         picture=_picture(declaration),
+        **dummy_savers.texts(source),
         dtype="np.uint16" if table.bands == 1 and max(values) > 255 else "np.uint8",
     )
 
 
-def _of_export(
-    name: str, guess: Guess, declaration: Declaration, source: ShapeSource, *, file: str
-) -> str:
+def can_draw(guess: Guess) -> bool:
+    """Whether there is a script for the source; else somebody has to give data."""
+    source = guess.layout.source
+    return type(source) in dummy_exports.WRITERS or (
+        not guess.layout.is_drawn and dummy_savers.has(source)
+    )
+
+
+def _where(source: Any, kind: str) -> tuple[str, str]:
+    """Folder and name of images, or of masks."""
+    folder = getattr(source, f"{kind}s")
+    if "{stem}" not in folder:
+        return folder, getattr(source, f"{kind}_name", "{stem}")
+    above, _, name = folder.rpartition("/")
+    return above or ".", name
+
+
+def _of_export(name: str, guess: Guess, declaration: Declaration, *, file: str) -> str:
+    source = cast("ShapeSource", declaration.source)
     models = dummy_exports.models(guess.layout, alone=_ALONE, each=_EACH)
     folders = [dummy_exports.below(source, model) for model in models]
     names = _invented(folders, guess.layout.scan.samples, _group(declaration))
@@ -201,11 +212,11 @@ def _shaped(name: str, rng: random.Random) -> str:
     return "".join(next((rng.choice(kind) for kind in kinds if c in kind), c) for c in name)
 
 
-def _path(guess: Guess, folder: str, name: str, extension: str) -> str:
+def _path(guess: Guess, folder: str, name: str, *, extension: str) -> str:
     """Where files of one kind lie, with {folder} and {stem}."""
     if any(s.folder for s in guess.layout.scan.samples) and "{split}" not in folder:
         folder += "/{folder}"
-    if "." not in name or name.rpartition(".")[2].lower() not in FORMAT_OF:
+    if "." not in name or name.rpartition(".")[2].lower() not in (*FORMAT_OF, "mat"):
         name += f".{extension}"
     parts = (*folder.replace("{split}", "{folder}").split("/"), name)
     return "/".join(part for part in parts if part != ".")
@@ -255,7 +266,7 @@ def _wrapped(values: Sequence[str], ends: str = "()") -> str:
 
 
 def _image_extension(guess: Guess) -> str:
-    found = Counter(s.image.rpartition(".")[2].lower() for s in guess.layout.scan.samples)
+    found = Counter(_extension(s.image, s.view) for s in guess.layout.scan.samples)
     usual = min(found, key=lambda e: (-found[e], e))
     # A JPEG has no alpha and no 16 bits.
     plain = guess.declaration.channels != 4 and guess.declaration.bits == 8
@@ -263,8 +274,15 @@ def _image_extension(guess: Guess) -> str:
 
 
 def _mask_extension(guess: Guess) -> str:
-    found = Counter(s.mask.rpartition(".")[2].lower() for s in guess.layout.scan.samples)
+    found = Counter(_extension(s.mask, s.mask_view) for s in guess.layout.scan.samples)
     usual = min(found, key=lambda e: (-found[e], e))
+    if any(sample.mask_view for sample in guess.layout.scan.samples):
+        return usual
     kinds = {one.partition(" ")[0] for one in guess.encoding.formats} if guess.encoding else set()
     exact = FORMAT_OF[usual] in kinds and FORMAT_OF[usual] not in ("JPEG", "WEBP")
     return usual if exact else "png"
+
+
+def _extension(name: str, view: str) -> str:
+    """Of a file, or of the file of a view."""
+    return (name.rpartition("#")[0] if view and "#" in name else name).rpartition(".")[2].lower()

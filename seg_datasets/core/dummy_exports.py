@@ -21,6 +21,7 @@ WRITERS: Mapping[type, Callable[..., None]] = {
     sources.Coco: writers.write_coco,
     sources.CocoPanoptic: writers.write_panoptic,
     sources.Cvat: writers.write_cvat,
+    sources.CvatMasks: writers.write_cvat_masks,
     sources.Darwin: writers.write_darwin,
     sources.LabelMe: writers.write_labelme,
     sources.LabelMeXml: writers.write_labelme_xml,

@@ -188,6 +188,29 @@ def write_yolo(
     (folder / "data.yaml").write_text(f"names: {json.dumps(labels)}\n", encoding="utf-8")
 
 
+def write_cvat_masks(
+    file: pathlib.Path, pictures: list[Picture], *, folder: pathlib.Path, labelmap: str
+) -> None:
+    """CVAT's masks: one file for each image, and the colours of the labels."""
+    import zlib
+
+    import numpy as np
+    from PIL import Image
+
+    ((_, width, height, shapes),) = pictures
+    mask = np.zeros((height, width, 3), np.uint8)
+    heading, ground = "# label:color_rgb:parts:actions", "background:0,0,0::"
+    lines = {heading: None, ground: None}
+    if (folder / labelmap).exists():
+        lines = dict.fromkeys((folder / labelmap).read_text(encoding="utf-8").splitlines())
+    for label, left, top, right, bottom in shapes:
+        red, green, blue = (zlib.crc32(label.encode()) | 1).to_bytes(4, "big")[1:]
+        mask[top:bottom, left:right] = red, green, blue
+        lines[f"{label}:{red},{green},{blue}::"] = None
+    Image.fromarray(mask).save(file)
+    (folder / labelmap).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def write_label_studio(file: pathlib.Path, pictures: list[Picture]) -> None:
     """Label Studio's JSON."""
     import json

@@ -92,6 +92,7 @@ class MaskFacts:
       alpha: "cut" where the mask has pixels that are all transparent, "soft" where some are partly.
       geo, crs: as those of the image.
       lost: of drawn masks, id painted over << 8 | id on top → pixels.
+      nothing: mask files of single objects that hold no object.
       misfit: why a sound file cannot hold the values of the table, or "".
       problem: why the file cannot be read, or "".
     """
@@ -121,6 +122,7 @@ class MaskFacts:
     geo: tuple[float, ...] = ()
     crs: str = ""
     lost: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    nothing: tuple[str, ...] = ()
 
     @property
     def void_only(self) -> bool:

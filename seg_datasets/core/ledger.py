@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import hashlib
 import json
 import os
 import pathlib
@@ -19,11 +18,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core import images, records
+from seg_datasets.core import digests, images
 from seg_datasets.core.classes import few
-from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import BuildPlan
-from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.write import ShardDone, write_atomically
 
@@ -60,6 +57,8 @@ class Entry:
       encoders: versions that the bytes of re-encoded images and masks depend on.
       reencoded: how many images and masks were encoded anew.
       files: raw file → first digits of its digest; in the ledger for sets of up to `FILES_NAMED`.
+      seen: digest over what records have of views and drawings, whose rows in the manifest tell no
+        raw file; "" where there are none, and in entries of older versions of this package.
       partial: whether only some samples of each split were asked for, which is no version.
     """
 
@@ -74,15 +73,19 @@ class Entry:
     reencoded: int
     files: Mapping[str, str]
     partial: bool = False
+    seen: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The entry as JSON holds it."""
-        return {**dataclasses.asdict(self), "classes": list(self.classes)}
+        fields = {**dataclasses.asdict(self), "classes": list(self.classes)}
+        return fields if self.seen else {k: v for k, v in fields.items() if k != "seen"}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any], where: object) -> Entry:
         """Reads an entry, or says what is wrong with it."""
         try:
+            if not isinstance(fields.get("seen", ""), str):
+                raise TypeError("`seen` is no text")
             return cls(**{**fields, "classes": tuple(fields["classes"])})
         except (TypeError, KeyError) as error:
             raise LedgerError(f"{where} is damaged ({error}); restore it from git") from error
@@ -103,7 +106,7 @@ def make_entry(
     return Entry(
         key=key,
         raw_files=len(files),
-        raw_digest=_digest_of(files),
+        raw_digest=digests.of_files(files),
         classes=tuple(classes),
         image=image,
         split_rule=split_rule,
@@ -115,6 +118,11 @@ def make_entry(
         reencoded=sum((not f.image.stored_as_is) + (not f.mask.as_stored) for f in samples),
         files={name: digest[:DIGITS] for name, digest in files.items()},
         partial=partial,
+        seen=digests.of_seen(
+            (f.sample.id, f.image.sha256, f.mask.sha256)
+            for f in samples
+            if f.sample.view or f.sample.mask_view or f.sample.drawing
+        ),
     )
 
 
@@ -125,22 +133,6 @@ def with_shards(entry: Entry, file_format: str, shards: Mapping[str, Sequence[Sh
         for name, fields in entry.splits.items()
     }
     return dataclasses.replace(entry, splits=splits)
-
-
-def raw_files(
-    facts: Sequence[SampleFacts], folder: Folder, others: Sequence[str]
-) -> dict[str, str]:
-    """Raw file → digest of its bytes, for all that decides what the dataset is."""
-    files = {plain(f.sample.image): f.image.sha256 for f in facts if not f.sample.view}
-    files |= {
-        plain(f.sample.mask): f.mask.sha256
-        for f in facts
-        if not (f.sample.drawing or f.sample.mask_view)
-    }
-    for name in dict.fromkeys((*others, *(part for f in facts for part in f.sample.parts))):
-        if plain(name) not in files:
-            files[plain(name)] = records.digest(folder.path(name))[0]
-    return dict(sorted(files.items()))
 
 
 def edition(folder: Folder) -> str:
@@ -343,8 +335,3 @@ def _changes(entry: Entry, known: Entry, before: Mapping[str, str]) -> str:
         if names
     ]
     return "raw files were changed: " + ", ".join(parts)
-
-
-def _digest_of(files: Mapping[str, str]) -> str:
-    lines = "".join(f"{digest} {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()

@@ -232,6 +232,7 @@ def _look_at_mask(
         geo=(seen.geo or mask.geo).transform,
         crs=(seen.geo or mask.geo).crs,
         lost={a << 8 | b: n for (a, b), n in opened.lost.items()},
+        nothing=opened.nothing,
     )
     return facts, mask.ids
 
@@ -292,6 +293,6 @@ def _from_row(sample: Sample, row: list) -> SampleFacts:
     )
     for name in ("counts", "stray", "palette", "specks", "lost"):
         mask[name] = {int(k): v for k, v in mask[name].items()}  # JSON keys are text
-    for fields, name in ((image, "geo"), (mask, "geo"), (pair, "shift")):
+    for fields, name in ((image, "geo"), (mask, "geo"), (mask, "nothing"), (pair, "shift")):
         fields[name] = tuple(fields[name])
     return SampleFacts(sample, ImageFacts(**image), MaskFacts(**mask), PairFacts(**pair))

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from seg_datasets.core import digests
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.plan import BuildPlan
 from seg_datasets.core.sample import plain
@@ -53,11 +54,27 @@ def save(plan: BuildPlan, folder: pathlib.Path) -> None:
     write_atomically(folder / NAME, "".join(lines))
 
 
+def _objects(folder: pathlib.Path) -> list[dict[str, Any]]:
+    lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def seen(folder: pathlib.Path) -> str | None:
+    """`digests.of_seen` of a prepared version's manifest; None where there is none."""
+    try:
+        return digests.of_seen(
+            (row["id"], row["image_sha256"], row["mask_sha256"])
+            for row in _objects(folder)
+            if any(row.get(key) for key in ("image_view", "mask_view", "drawn"))
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def files(folder: pathlib.Path) -> dict[str, str] | None:
     """Raw file → digest as a prepared version's manifest has them; None where there is none."""
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
+        rows = _objects(folder)
     except (OSError, ValueError):
         return None
     # Of a view it is the digest of what is seen, and of a drawn mask that of its shapes: not of the

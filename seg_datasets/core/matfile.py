@@ -38,6 +38,9 @@ _NUMERIC = range(6, 16)
 _OTHERS = {3: "an object", 4: "text", 5: "a sparse matrix", 16: "a function", 17: "an object"}
 _COMPLEX = 0x08
 
+# Structures within one another in which a mask is looked for.
+_DEEPEST = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Variable:
@@ -94,6 +97,44 @@ def read(data: bytes, variable: str) -> np.ndarray:
         if matrix.name == wanted.name:
             return _walk(matrix.whole(), wanted, variable)
     raise ValueError(f"has no variable {wanted.name!r}; it has {few(names) or 'none'}")
+
+
+def planes(data: bytes) -> list[str]:
+    """Where arrays of rows and columns lie, as `read` is told it.
+
+    Raises:
+      ValueError: the file is damaged, or of another kind.
+    """
+    found = [
+        place
+        for matrix in _variables(data, _order(data))
+        if matrix.kind in (_CELL, _STRUCT, *_NUMERIC)
+        for place in _planes(matrix.whole(), matrix.name, 0)
+    ]
+    return [place for place in found if _fits(place)]
+
+
+def _planes(matrix: _Matrix, place: str, depth: int) -> Iterator[str]:
+    """What is in an array, and in what it holds."""
+    many = math.prod(matrix.shape)
+    if matrix.kind in _NUMERIC and len(matrix.shape) == 2 and min(matrix.shape) > 1:
+        yield place
+    elif matrix.kind == _STRUCT and many == 1 and depth < _DEEPEST:
+        (length,) = matrix.whole_numbers() or (0,)
+        packed = bytes(matrix.reader.element()[1]).decode("latin-1")
+        for at in range(0, len(packed) if 0 < length <= 64 else 0, length or 1):
+            name = packed[at : at + length].rstrip("\0")
+            yield from _planes(matrix.inner(), f"{place}.{name}", depth + 1)
+    elif matrix.kind == _CELL and many and depth < _DEEPEST:
+        yield from _planes(matrix.inner(), f"{place}{{1}}", depth + 1)
+
+
+def _fits(place: str) -> bool:
+    try:
+        Variable.of(place)
+    except ValueError:
+        return False
+    return True
 
 
 def _order(data: bytes) -> str:

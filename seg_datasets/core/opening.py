@@ -20,11 +20,12 @@ class OpenedMask:
     """A mask, decoded.
 
     Attributes:
-      lost: see `drawing.Painted`.
+      lost, nothing: see `drawing.Painted`.
     """
 
     mask: Mask
     lost: Mapping[tuple[int, int], int]
+    nothing: tuple[str, ...] = ()
 
 
 def image_file(sample: Sample, folder: Folder) -> View:
@@ -73,10 +74,10 @@ def mask(
     """
     if sample.drawing:
         painted = drawing.paint(seen.data, table, size=size, folder=folder)
-        read, lost = drawing.mask(painted), painted.lost
+        read, lost, nothing = drawing.mask(painted), painted.lost, painted.nothing
     else:
-        read, lost = masks.read(seen.data, table, drawn_on=drawn_on), {}
+        read, lost, nothing = masks.read(seen.data, table, drawn_on=drawn_on), {}, ()
     for empty in (seen.none, none):
         if empty is not None:
             read = masks.emptied(read, empty)
-    return OpenedMask(read, lost)
+    return OpenedMask(read, lost, nothing)

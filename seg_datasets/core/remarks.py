@@ -30,6 +30,7 @@ class Fault(enum.Enum):
     NO_ANNOTATION = "image-without-annotation"
     WEAK = "boxes-as-masks"
     CUT_OFF = "pixels-left-out"
+    NOT_PAINTED = "shapes-not-painted"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

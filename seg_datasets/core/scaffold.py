@@ -10,12 +10,12 @@ import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from seg_datasets.core import checks, dummy
 from seg_datasets.core.classes import Threshold
 from seg_datasets.core.detection.inspection import Inspection, verdict
-from seg_datasets.core.sources import Folder, ImageMaskFolders, Question
-from seg_datasets.core.sources.annotated import ShapeSource
+from seg_datasets.core.sources import Folder, Question
 from seg_datasets.core.splits import (
     FromAnnotations,
     FromFolders,
@@ -39,7 +39,8 @@ class Scaffold:
 
     Attributes:
       folder: file name → text, of the dataset folder.
-      tests: file name → text, of its test and what draws the test's data.
+      tests: file name → text, of its test and what draws the test's data; none where nothing can
+        draw such data.
       questions: what is open, numbered as in the files.
     """
 
@@ -72,10 +73,13 @@ def make(name: str, found: Inspection, *, module: str, tests_beside: bool) -> Sc
     declaration = dataclasses.replace(guess.declaration, splits=rule)
     questions.sort(key=lambda q: (not q.blocking, _PLACES.index(q.about)))
     draws = f"draw_{name}.py"
-    drawing = dummy.script(name, guess, declaration, file=draws)
-    counts = _counts(drawing, declaration)
-    test = _test(name, module, counts, tests_beside=tests_beside)
+    tests = {}
     test_name = f"{name}_dataset_builder_test.py" if tests_beside else f"test_{name}.py"
+    if dummy.can_draw(guess):
+        drawing = dummy.script(name, guess, declaration, file=draws)
+        counts = _counts(drawing, declaration)
+        test = _test(name, module, counts, tests_beside=tests_beside)
+        tests = {test_name: test, draws: drawing}
     return Scaffold(
         folder={
             "__init__.py": f'"""The dataset `{name}`."""\n',
@@ -84,7 +88,7 @@ def make(name: str, found: Inspection, *, module: str, tests_beside: bool) -> Sc
             "CITATIONS.bib": "% Whom to cite, and under which licence.\n",
             "TAGS.txt": "".join(f"{tag}\n" for tag in _TAGS),
         },
-        tests={test_name: test, draws: drawing},
+        tests=tests,
         questions=tuple(questions),
     )
 
@@ -174,19 +178,16 @@ def _builder(
 
 
 def _source(declaration: Declaration) -> list[str]:
-    source = declaration.source
-    assert isinstance(source, (ImageMaskFolders, ShapeSource))
+    source: Any = declaration.source
+    usual = type(source)()
     given = []
     for field in dataclasses.fields(source):
         value = getattr(source, field.name)
-        if field.name not in ("values", "labels") and value != field.default:
+        if field.name not in ("values", "labels") and value != getattr(usual, field.name):
             given.append(f"{field.name}={_literal(value)}")
-    if isinstance(source, ShapeSource):
-        pairs = [
-            f"{_quoted(one)}: {_quoted(other)}" for one, other in (source.labels or {}).items()
-        ]
-        return [*given, *_dict("labels", pairs)] if pairs else given
-    values = source.values
+    if labels := getattr(source, "labels", None):
+        given += _dict("labels", [f"{_quoted(one)}: {_quoted(labels[one])}" for one in labels])
+    values = getattr(source, "values", None)
     if isinstance(values, Threshold):
         below, above = _quoted(values.below), _quoted(values.above)
         cut = f"seg_datasets.Threshold(at={values.at}, below={below}, above={above})"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Crossings of rings and rows that are kept at a time: a drawing by a stranger must not take all
-# the memory there is.
+# Crossings of rings and rows, and how many of them are kept at a time: a drawing by a stranger must
+# take neither for ever nor all the memory there is.
 _MOST_CROSSINGS = 20_000_000
+_AT_A_TIME = 1_000_000
 
 
 def fill(rings: Sequence[np.ndarray], width: int, height: int) -> np.ndarray:
@@ -30,18 +31,28 @@ def fill(rings: Sequence[np.ndarray], width: int, height: int) -> np.ndarray:
     end = np.concatenate(list(rings)).astype(np.int64)
     if np.abs(end - start).sum() + len(end) > _MOST_CROSSINGS:
         raise ValueError("a ring that winds to and fro without end")
-    _inside(mask, start, end)
-    _outline(mask, start, end)
+    band = max(1, _AT_A_TIME // len(end))
+    for first in range(int(end[:, 1].min()), int(end[:, 1].max()) + 1, band):
+        _inside(mask[first : first + band], start, end, first)
+    parts = np.cumsum(np.abs(end - start).max(axis=1) + 1) // _AT_A_TIME
+    for part in np.split(np.arange(len(end)), np.flatnonzero(np.diff(parts)) + 1):
+        _outline(mask, start[part], end[part])
     return mask
 
 
-def _inside(mask: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
+def _inside(mask: np.ndarray, start: np.ndarray, end: np.ndarray, first_row: int) -> None:
+    """The rows of a band that begins at a row of the picture."""
     down = (start[:, 1] < end[:, 1])[:, None]
     top, bottom = np.where(down, start, end), np.where(down, end, start)
+    last_row = first_row + len(mask)
+    near = (top[:, 1] < last_row) & (bottom[:, 1] > first_row)
+    top, bottom = top[near], bottom[near]
     rows = bottom[:, 1] - top[:, 1]
-    edge = np.repeat(np.arange(len(rows)), rows)
-    step = _steps(rows)
-    y = top[edge, 1] + step
+    above = np.maximum(first_row - top[:, 1], 0)
+    inside = np.minimum(bottom[:, 1], last_row) - top[:, 1] - above
+    edge = np.repeat(np.arange(len(rows)), inside)
+    step = _steps(inside) + above[edge]
+    y = top[edge, 1] + step - first_row
     # x at that row is whole + over / rows: no rounding, no ties.
     whole, over = np.divmod(step * (bottom - top)[edge, 0], rows[edge])
     left = top[edge, 0] + whole

@@ -23,6 +23,7 @@ class Stencils:
     """The mask files of one drawing, each decoded once."""
 
     def __init__(self, folder: Folder | None):
+        self.nothing: list[str] = []  # files of single objects without a pixel
         self._folder = folder
         self._files: dict[tuple[str, str], np.ndarray] = {}  # (file, view) → values
         self._asked: dict[tuple[str, str], dict[int, int]] = {}  # its values → pixels
@@ -48,6 +49,8 @@ class Stencils:
             if (name, view) not in self._asked:
                 del self._files[name, view]  # of one object, and a picture may have hundreds
             inside = raw != 0
+            if not inside.any():
+                self.nothing.append(name)
             if not (raw[inside] == raw.max()).all():
                 present = np.unique(raw)
                 raise ValueError(

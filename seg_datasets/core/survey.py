@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, ledger, looking, plan, write
+from seg_datasets.core import checks, digests, ledger, looking, plan, write
 from seg_datasets.core.arrays import MOST_BANDS
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
@@ -23,6 +23,9 @@ from seg_datasets.core.splits import Assignment, SplitError, SplitRule
 
 # Pillow modes that a record can hold without loss, by channels and bits. Palettes and 1-bit
 # pictures are spread to grey or colour by every decoder alike.
+# What TFDS calls all splits together.
+ALL = "all"
+
 _MODES = {
     (1, 8): frozenset({"1", "L"}),
     (3, 8): frozenset({"1", "L", "P", "RGB"}),
@@ -190,6 +193,7 @@ def survey(
 
     Raises:
       OpenQuestionsError: the declaration has questions that nobody has answered.
+      DeclarationError: a split has a name that none can have.
       RefusedError: there are errors; carries all findings.
     """
     if declaration.questions:
@@ -197,6 +201,10 @@ def survey(
             f"{len(declaration.questions)} to answer before anything is built:\n"
             + "".join(f"  {question}\n" for question in declaration.questions)
             + "Answer where it is marked in the dataset folder, then delete it from QUESTIONS."
+        )
+    if ALL in getattr(declaration.splits, "names", ()):
+        raise DeclarationError(
+            f"no split can be called {ALL!r}, by which TFDS means all of them; call it 'train'"
         )
     examined = examine(declaration, folder)
     if examined.errors:
@@ -216,7 +224,7 @@ def survey(
         entry=ledger.make_entry(
             key=key,
             plan=build_plan,
-            files=ledger.raw_files(seen, folder, (*scan.others, *examined.assignment.files)),
+            files=digests.raw_files(seen, folder, (*scan.others, *examined.assignment.files)),
             classes=declaration.classes.names,
             image=f"{declaration.channels}x{declaration.bits}",
             partial=max_examples_per_split is not None,

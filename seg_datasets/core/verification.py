@@ -106,6 +106,8 @@ def _files(version: pathlib.Path, entry: Entry, dataset: str) -> Iterator[str]:
     files = manifest.files(version)
     if files is None or any(not d.startswith(entry.files.get(n, " ")) for n, d in files.items()):
         yield f"{manifest.NAME} is missing or altered; {_AGAIN}"
+    elif entry.seen and manifest.seen(version) != entry.seen:
+        yield f"{manifest.NAME} is altered where it tells of views and drawings; {_AGAIN}"
 
 
 def _declared(version: pathlib.Path, entry: Entry) -> Iterator[str]:

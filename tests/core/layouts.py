@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 import kit
-from seg_datasets.core.sources import ImageMaskFolders
+from seg_datasets.core.sources import Cityscapes, ImageMaskFolders, PascalVoc
 
 IDS = {0: 0, 1: 1, 2: 2}
 BLACK_WHITE = {0: 0, 1: 255, 2: 255}
@@ -248,7 +248,11 @@ LAYOUTS: dict[Any, tuple[ImageMaskFolders, dict[str, str]]] = {
     ),
     landcover: (ImageMaskFolders("images", "masks"), {}),
     voc: (
-        ImageMaskFolders("VOC2012/JPEGImages", "VOC2012/SegmentationClass"),
+        PascalVoc(
+            "VOC2012/JPEGImages",
+            "VOC2012/SegmentationClass",
+            sets="VOC2012/ImageSets/Segmentation",
+        ),
         {
             "train": "VOC2012/ImageSets/Segmentation/train.txt",
             "val": "VOC2012/ImageSets/Segmentation/val.txt",
@@ -269,13 +273,7 @@ LAYOUTS: dict[Any, tuple[ImageMaskFolders, dict[str, str]]] = {
     ),
     one_folder_by_name: (ImageMaskFolders(".", ".", mask_name="{stem}_mask"), {}),
     cityscapes: (
-        ImageMaskFolders(
-            "leftImg8bit",
-            "gtFine",
-            image_name="{stem}_leftImg8bit",
-            mask_name="{stem}_gtFine_labelIds",
-            ignore=("*_gtFine_color.png", "*_gtFine_instanceIds.png", "*_gtFine_polygons.json"),
-        ),
+        Cityscapes(),
         {"train": "train", "val": "val"},
     ),
     deepglobe: (ImageMaskFolders("train", "train", "{stem}_sat", "{stem}_mask"), {}),

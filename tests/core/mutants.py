@@ -1,6 +1,7 @@
 """Mutated files: what a parser of strangers' files has to stand, the same ones on every machine."""
 
 import contextlib
+import pathlib
 import random
 from collections.abc import Callable
 
@@ -20,6 +21,12 @@ def try_all(content: bytes, read: Callable[[bytes], None], count: int = 2000) ->
     for _ in range(count):
         with contextlib.suppress(AnnotationError, DeclarationError, ImageError):
             read(_mutated(content, chance))
+
+
+def put(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file anew: far faster than over the old one, which ext4 puts on disk first."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
 
 
 def _mutated(content: bytes, chance: random.Random) -> bytes:

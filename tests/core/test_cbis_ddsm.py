@@ -224,7 +224,7 @@ def test_2000_mutated_tables_are_read_or_refused(raw, monkeypatch):
 
     def read(text):
         table.unlink()  # cutting a file short waits for the disk
-        table.write_bytes(text)
+        mutants.put(table, text)
         SOURCE.scan(folder)
 
     mutants.try_all(content, read)

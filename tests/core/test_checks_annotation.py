@@ -42,6 +42,7 @@ class Shapes(ImageMaskFolders):
     left_out: tuple[str, ...] = ()
     boxes: tuple[int, ...] = ()
     cut_off: tuple[str, ...] = ()
+    unpainted: tuple[str, ...] = ()
 
     def scan(self, folder: Folder) -> Scan:
         scan = ImageMaskFolders.scan(self, folder)
@@ -60,6 +61,7 @@ class Shapes(ImageMaskFolders):
         annotated = {*images, *self.unknown} - {*self.left_out}
         remarks += unmatched(images, annotated, where=FILE)
         remarks += [Remark(Fault.CUT_OFF, path, "9 pixels, 1 % of it") for path in self.cut_off]
+        remarks += [Remark(Fault.NOT_PAINTED, FILE, what) for what in self.unpainted]
         scan = dataclasses.replace(scan, remarks=tuple(remarks))
         return with_boxes(scan, sum(self.boxes), where=FILE)
 
@@ -83,6 +85,7 @@ PLANTED = [
     ("SD511", "train.json", {"unknown": ("images/gone.png",)}),
     ("SD512", "images/a_0.png", {"left_out": ("images/a_0.png",)}),
     ("SD514", "train.json", {"boxes": (1200, 34)}),
+    ("SD516", "train.json", {"unpainted": ("3 shapes",)}),
     ("SD515", "images/a_0.png", {"cut_off": ("images/a_0.png",)}),
 ]
 

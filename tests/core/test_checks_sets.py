@@ -273,6 +273,7 @@ def test_limit_that_nothing_meets_silences_its_check(raw: Raw) -> None:
 
 
 def test_limits_that_are_no_limits_are_a_mistake_of_the_declaration() -> None:
-    builder = types.SimpleNamespace(LIMITS={"few": 10}, builder_config=None)
+    stated = dict.fromkeys(("CLASSES", "SOURCE", "SPLITS"), "stated")
+    builder = types.SimpleNamespace(LIMITS={"few": 10}, builder_config=None, **stated)
     with pytest.raises(DeclarationError, match=r"write LIMITS = seg_datasets.Limits\(few=10\)"):
         declared(builder)

@@ -119,7 +119,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     (file,) = (tmp_path / "gtFine").rglob("*.json")
 
     def read(text):
-        file.write_bytes(text)
+        mutants.put(file, text)
         for sample in SOURCE.scan(folder).samples:
             drawing.paint(sample.drawing, SOURCE.table(CLASSES), size=SIZE)
 

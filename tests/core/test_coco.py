@@ -163,7 +163,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     _raw(tmp_path, content)
 
     def read(text):
-        (tmp_path / "all.json").write_bytes(text)
+        mutants.put(tmp_path / "all.json", text)
         for sample in Coco(order="area").scan(Folder(tmp_path)).samples:
             drawing.paint(sample.drawing, Coco().table(CLASSES), size=(20, 16))
 
@@ -273,7 +273,7 @@ def test_2000_mutated_panoptic_files_are_read_or_refused(tmp_path):
     folder = _panoptic(tmp_path, ids)
 
     def read(text):
-        (tmp_path / "all.json").write_bytes(text)
+        mutants.put(tmp_path / "all.json", text)
         _paint_panoptic(folder)
 
     mutants.try_all((tmp_path / "all.json").read_bytes(), read)
@@ -284,7 +284,7 @@ def test_2000_mutated_pngs_of_segments_are_read_or_refused(tmp_path):
     folder = _panoptic(tmp_path, ids)
 
     def read(png):
-        (tmp_path / "masks" / "a.png").write_bytes(png)
+        mutants.put(tmp_path / "masks" / "a.png", png)
         _paint_panoptic(folder)
 
     mutants.try_all((tmp_path / "masks" / "a.png").read_bytes(), read)

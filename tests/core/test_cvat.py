@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import mutants
 from seg_datasets.core import drawing
 from seg_datasets.core.classes import ClassTable
 from seg_datasets.core.remarks import Fault
@@ -252,7 +253,7 @@ def test_mutated_files_bring_no_other_error(tmp_path: pathlib.Path, whole: str) 
     raw = folder(tmp_path, whole, *names)
     good = 0
     for _ in range(2000):
-        (tmp_path / "annotations.xml").write_bytes(mutated(whole.encode(), rng))
+        mutants.put(tmp_path / "annotations.xml", mutated(whole.encode(), rng))
         try:
             scan = Cvat(line_width=1).scan(raw)
         except AnnotationError:

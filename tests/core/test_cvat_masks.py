@@ -159,7 +159,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     folder = raw(tmp_path)
 
     def read(text):
-        (tmp_path / "labelmap.txt").write_bytes(text)
+        mutants.put(tmp_path / "labelmap.txt", text)
         ids(folder, CvatMasks())
 
     mutants.try_all(LABELMAP.encode(), read)

@@ -99,7 +99,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     folder = _raw(tmp_path, polygon, {"name": "Ignore", "polygon": {"path": HOLE}})
 
     def read(text):
-        (tmp_path / "a.json").write_bytes(text)
+        mutants.put(tmp_path / "a.json", text)
         for sample in Darwin().scan(folder).samples:
             drawing.paint(sample.drawing, Darwin().table(CLASSES), size=(20, 16))
 

@@ -26,7 +26,7 @@ from seg_datasets.core.sources import (
     LabelStudio,
     LayoutError,
     detect,
-    export_layout,
+    options,
     spelling,
 )
 
@@ -112,7 +112,7 @@ def test_what_labels_mean_and_the_ground_can_be_stated(tmp_path: pathlib.Path) -
         ({"options": {"line_width": "wide"}}, "--option=line_width=wide: write a number"),
         ({"source": "cvat"}, "--source=cvat: no file"),
         ({"source": "photoshop"}, "there is no such source"),
-        ({"values": {0: "a"}, "options": {"line_width": "1"}}, "the one or the other"),
+        ({"values": {0: "a"}, "labels": {"a": "b"}}, "the one or the other"),
     ],
 )
 def test_corrections_that_do_not_fit_an_export_are_told(
@@ -139,7 +139,7 @@ def test_lines_are_asked_about_with_the_flag_that_answers(tmp_path: pathlib.Path
 
 @pytest.mark.parametrize("annotator", ["ann@example.com", "3"])
 def test_an_annotator_is_a_number_or_an_address(annotator: str) -> None:
-    source = export_layout.with_options(LabelStudio(), {"annotator": annotator})
+    source = options.with_options(LabelStudio(), {"annotator": annotator})
     assert source.annotator == annotator
 
 
@@ -220,7 +220,7 @@ def test_broken_exports_are_refused_or_read(draw: Callable, tmp_path: pathlib.Pa
     path = max(p for p in tmp_path.rglob("*") if p.name.endswith(kinds))
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
+        mutants.put(path, content)
         with contextlib.suppress(LayoutError):
             detect(tmp_path)
 

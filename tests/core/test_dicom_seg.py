@@ -288,7 +288,7 @@ def test_1000_mutated_objects_are_read_or_refused(tmp_path, kind):
 
     def read(content):
         (tmp_path / "seg.dcm").unlink()  # cutting a file short waits for the disk
-        (tmp_path / "seg.dcm").write_bytes(b"\0" * 128 + content)
+        mutants.put(tmp_path / "seg.dcm", b"\0" * 128 + content)
         for sample in source.scan(folder).samples:
             drawing.paint(sample.drawing, table, size=(7, 5))
 

@@ -66,7 +66,7 @@ def test_what_is_broken_is_refused_and_all_else_is_what_json_has(folder, monkeyp
     whole = path.read_bytes()
 
     def read(text: bytes) -> None:
-        path.write_bytes(text)
+        mutants.put(path, text)
         try:
             found = _read(folder)
         except AnnotationError:

@@ -308,7 +308,7 @@ def _read_mutated(tmp_path, name):
     rows = spans(SIZE[1], tile=32, overlap=0, partial="shift")
 
     def read(content: bytes) -> None:
-        (tmp_path / name).write_bytes(content)
+        mutants.put(tmp_path / name, content)
         found = footprints.read(folder, name)
         near = footprints.on_scene(found, scene="s", geo=lies, crs=crs, size=SIZE)
         budget = footprints.Budget()

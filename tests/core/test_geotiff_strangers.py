@@ -103,7 +103,7 @@ def test_2000_mutated_scenes_are_read_or_refused(tmp_path, compress):
     folder = Folder(tmp_path)
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
+        mutants.put(path, content)
         tiles.read(folder, file="images/s0.tif", window=(4, 4, 20, 20))
 
     mutants.try_all(path.read_bytes(), read, 1000)

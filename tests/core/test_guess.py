@@ -12,6 +12,7 @@ import kit
 from layouts import BLACK_WHITE, COLOURS, IDS, Drawing
 from seg_datasets.core.detection import encoding
 from seg_datasets.core.detection.guess import Guess, GuessError, guess
+from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 
 
@@ -179,5 +180,6 @@ def test_the_group_that_is_proposed_finds_the_groups(
 def test_each_mask_that_is_opened_is_told_once(tmp_path: pathlib.Path) -> None:
     look(tmp_path, COLOURS)
     opened = []
-    encoding.look(Folder(tmp_path), [f"masks/{n}.png" for n in range(6)], progress=opened.append)
+    samples = [Sample(id=str(n), image="", mask=f"masks/{n}.png") for n in range(6)]
+    encoding.look(Folder(tmp_path), samples, progress=opened.append)
     assert sum(opened) == 6

@@ -324,7 +324,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     folder = _raw(tmp_path, [_task(SQUARE, {**BOX, "rotation": 20}, ELLIPSE, _brush(mask))])
 
     def read(text):
-        (tmp_path / "tasks.json").write_bytes(text)
+        mutants.put(tmp_path / "tasks.json", text)
         for sample in LabelStudio().scan(folder).samples:
             drawing.paint(sample.drawing, LabelStudio().table(CLASSES), size=SIZE)
 

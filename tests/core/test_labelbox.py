@@ -216,7 +216,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     source = Labelbox(line_width=1)
 
     def read(text):
-        (tmp_path / "e.ndjson").write_bytes(text)
+        mutants.put(tmp_path / "e.ndjson", text)
         for sample in source.scan(folder).samples:
             drawing.paint(sample.drawing, source.table(CLASSES), size=SIZE)
 

@@ -262,7 +262,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     folder = Folder(tmp_path)
 
     def read(content):
-        (tmp_path / "a.xml").write_bytes(content)
+        mutants.put(tmp_path / "a.xml", content)
         for sample in LabelMeXml().scan(folder).samples:
             drawing.paint(sample.drawing, LabelMeXml().table(CLASSES), size=(WIDTH, HEIGHT))
 

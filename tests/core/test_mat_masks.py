@@ -197,7 +197,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path, compress):
     table = CLASSES.raw_table(None)
 
     def read(data):
-        (tmp_path / "a.mat").write_bytes(data)
+        mutants.put(tmp_path / "a.mat", data)
         masks.read(views.read(folder, "a.mat", view).data, table)
 
     whole = mat(compress, **BSDS)

@@ -295,7 +295,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     folder, source = Folder(tmp_path), CroppedMasks()
 
     def read(text):
-        (tmp_path / "objects.csv").write_bytes(text)
+        mutants.put(tmp_path / "objects.csv", text)
         for sample in source.scan(folder).samples:
             drawing.paint(sample.drawing, source.table(CLASSES), size=SIZE, folder=folder)
 

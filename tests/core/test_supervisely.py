@@ -288,7 +288,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     file = tmp_path / "ds" / "ann" / "a.png.json"
 
     def read(text):
-        file.write_bytes(text)
+        mutants.put(file, text)
         for sample in source.scan(folder).samples:
             drawing.paint(sample.drawing, source.table(CLASSES), size=SIZE)
 

@@ -117,7 +117,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path, ending):
     source = Via(annotations=f"via.{ending}")
 
     def read(content):
-        (tmp_path / f"via.{ending}").write_bytes(content)
+        mutants.put(tmp_path / f"via.{ending}", content)
         for sample in source.scan(folder).samples:
             drawing.paint(sample.drawing, source.table(CLASSES), size=(20, 16))
 

@@ -280,7 +280,7 @@ def test_2000_mutated_files_are_read_or_refused(tmp_path):
     file = tmp_path / "labels" / "train" / "a.txt"
 
     def read(content):
-        file.write_bytes(content)
+        mutants.put(file, content)
         for sample in Yolo().scan(folder).samples:
             drawing.paint(sample.drawing, Yolo().table(CLASSES), size=SIZE)
 

@@ -16,11 +16,22 @@ def _said(fault: Fault, message: str, fix: str) -> Callable[[Subject], Iterator[
     """The rows of one kind of remark; `{}` in the message is what is particular to it."""
 
     def rows(subject: Subject) -> Iterator[Row]:
-        for remark in (*subject.scan.remarks, *_label_remarks(subject)):
+        for remark in (
+            *subject.scan.remarks,
+            *_label_remarks(subject),
+            *_empty_stencils(subject),
+        ):
             if remark.fault is fault:
                 yield remark.where, message.format(remark.what), fix
 
     return rows
+
+
+def _empty_stencils(subject: Subject) -> Iterator[Remark]:
+    """Masks of single objects without a pixel."""
+    for facts in subject.facts:
+        for name in facts.mask.nothing:
+            yield Remark(Fault.NO_AREA, name, "the object's own mask holds 0 alone")
 
 
 def _label_remarks(subject: Subject) -> Iterator[Remark]:
@@ -148,5 +159,12 @@ CHECKS: tuple[Check, ...] = (
         Severity.WARNING,
         "loses {}: no whole tiles",
         "state partial='shift' or 'pad' in the source to keep them",
+    ),
+    _check(
+        "SD516",
+        Fault.NOT_PAINTED,
+        Severity.WARNING,
+        "holds {}, which no mask shows",
+        "right where they are no part of the classes; else outline those things in the tool",
     ),
 )

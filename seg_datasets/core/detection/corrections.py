@@ -49,10 +49,10 @@ class Corrections:
                 f"--threshold cuts masks in two classes, but --classes names {few(self.classes)}"
             )
         of_masks = self.values is not None or self.threshold is not None
-        of_shapes = self.labels is not None or self.ground or self.options
+        of_shapes = self.labels is not None or self.ground
         if of_masks and of_shapes:
             raise DeclarationError(
-                "--values and --threshold are about masks, --labels, --ground and --option about "
+                "--values and --threshold are about masks, --labels and --ground about "
                 "annotations; state the one or the other"
             )
 

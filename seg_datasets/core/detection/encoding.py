@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from seg_datasets.core import images, masks
+from seg_datasets.core import images, masks, opening
 from seg_datasets.core.classes import RawTable
+from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.sources.patterns import evenly
 
@@ -93,19 +94,19 @@ class _OtherBandsError(Exception):
 
 
 def look(
-    folder: Folder, paths: Sequence[str], *, progress: Callable[[int], object] = lambda _: None
+    folder: Folder, samples: Sequence[Sample], *, progress: Callable[[int], object] = lambda _: None
 ) -> Encoding:
     """Opens some masks, spread over all, and tells what they hold.
 
     Args:
       folder: the raw folder.
-      paths: all masks.
+      samples: whose masks they are.
       progress: is called with the number of masks that were opened since.
 
     Raises:
       ImageError: none of them can be read as a mask.
     """
-    chosen = evenly(paths, LOOKED_AT)
+    chosen = evenly(samples, LOOKED_AT)
     last = images.ImageError("no mask can be read")
     told = 0
 
@@ -117,24 +118,26 @@ def look(
 
     for bands in (1, 3, 4):
         try:
-            return _judged(_tally(folder, chosen, bands, opened), bands, of=len(paths))
+            return _judged(_tally(folder, chosen, bands, opened), bands, of=len(samples))
         except _OtherBandsError as error:
             last = images.ImageError(str(error))
     raise last
 
 
 def _tally(
-    folder: Folder, paths: Sequence[str], bands: int, progress: Callable[[int], object]
+    folder: Folder, samples: Sequence[Sample], bands: int, progress: Callable[[int], object]
 ) -> _Tally:
     tally, seen = _Tally(), 0
     nothing = RawTable(bands, {})
     problem = ""
-    for count, path in enumerate(paths, 1):
+    for count, sample in enumerate(samples, 1):
         if seen > _ENOUGH:
             break
         progress(count)
+        path = sample.mask
         try:
-            mask = masks.read(folder.read(path), nothing)
+            seen_as = opening.mask_file(sample, folder)
+            mask = opening.mask(sample, seen_as, nothing, folder=folder, size=(0, 0)).mask
         except masks.MisfitError as error:
             if bands < 4:
                 raise _OtherBandsError(f"{path} {error}") from None

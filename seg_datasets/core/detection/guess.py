@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
-from seg_datasets.core import images, splits
+from seg_datasets.core import images, opening, splits
 from seg_datasets.core.classes import VOID_ID, DeclarationError, few
 from seg_datasets.core.detection import class_files, encoding, labels, meaning
 from seg_datasets.core.detection.corrections import Corrections
@@ -16,14 +18,14 @@ from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import (
     Folder,
-    ImageMaskFolders,
     Layout,
     LayoutError,
     Question,
     Source,
     detect,
 )
-from seg_datasets.core.sources.annotated import AnnotationError, ShapeSource
+from seg_datasets.core.sources.annotated import AnnotationError
+from seg_datasets.core.sources.base import OfLabels, OfValues
 from seg_datasets.core.sources.patterns import evenly
 from seg_datasets.core.sources.tools import MASKS
 from seg_datasets.core.splits import SplitRule
@@ -77,33 +79,49 @@ def guess(folder: Folder, given: Corrections | None = None) -> Guess:
             ignore=given.ignore,
             options=given.options,
         )
-        if isinstance(layout.source, ShapeSource):
-            return _of_export(folder, layout, layout.source, given)
-        paths = [sample.mask for sample in layout.scan.samples]
-        with bar("Looking at masks", min(len(paths), encoding.LOOKED_AT)) as progress:
-            seen = encoding.look(folder, paths, progress=progress)
-        found = meaning.find(seen, class_files.find(folder, folder.files()[0]), given)
+        if layout.is_drawn:
+            return _of_export(folder, layout, given)
+        samples = layout.scan.samples
+        with bar("Looking at masks", min(len(samples), encoding.LOOKED_AT)) as progress:
+            seen = encoding.look(folder, samples, progress=progress)
+        found = _meaning(folder, layout, seen, given)
     except (LayoutError, AnnotationError, images.ImageError, meaning.MeaningError) as error:
         tools = "" if isinstance(error, LayoutError) else _tools(locals().get("layout"))
         raise GuessError(f"{error}{tools}") from None
-    if given.labels is not None or given.ground or given.options:
+    if given.labels is not None or given.ground:
         raise DeclarationError(
-            "--labels, --ground and --option are about annotations, and masks are read; state "
-            "--values and --classes, or the tool with --source"
+            "--labels and --ground are about annotations, and masks are read; state --values and "
+            "--classes, or the tool with --source"
         )
     return _assembled(folder, layout, _with_values(layout, found), found, given, seen=seen)
 
 
-def _with_values(layout: Layout, found: Meaning) -> ImageMaskFolders:
-    assert isinstance(layout.source, ImageMaskFolders)
-    return dataclasses.replace(layout.source, values=found.values)
+def _meaning(folder: Folder, layout: Layout, seen: Encoding, given: Corrections) -> Meaning:
+    """What the masks mean: as a public set has it, if they are its own; else as they look."""
+    if known := _known(layout, seen, given):
+        return known
+    return meaning.find(seen, class_files.find(folder, folder.files()[0]), given)
+
+
+def _known(layout: Layout, seen: Encoding, given: Corrections) -> Meaning | None:
+    if layout.classes is None or given.classes or given.values or given.threshold is not None:
+        return None
+    table = layout.source.table(layout.classes)
+    if table.bands != seen.bands or not set(seen.levels) <= table.ids.keys():
+        return None
+    return Meaning(layout.classes, None, (meaning.sentence(seen),))
+
+
+def _with_values(layout: Layout, found: Meaning) -> OfValues:
+    return dataclasses.replace(cast("OfValues", layout.source), values=found.values)
 
 
 def _of_masks(given: Corrections) -> bool:
     return given.values is not None or given.threshold is not None
 
 
-def _of_export(folder: Folder, layout: Layout, source: ShapeSource, given: Corrections) -> Guess:
+def _of_export(folder: Folder, layout: Layout, given: Corrections) -> Guess:
+    source = cast("OfLabels", layout.source)
     files = class_files.find(folder, folder.files()[0])
     found = labels.find(source, [*layout.scan.labels], files, given)
     return _assembled(folder, layout, found.source, found, given, seen=None)
@@ -116,6 +134,8 @@ def widened(one: Guess, facts: Sequence[SampleFacts], folder: Folder, given: Cor
     finding it is.
     """
     if one.encoding is None:
+        return one
+    if one.layout.classes is not None and one.declaration.classes is one.layout.classes:
         return one
     if one.encoding.kind != "values" or one.encoding.bands > 1 or given.values or given.classes:
         return one
@@ -149,7 +169,7 @@ def _assembled(
     *,
     seen: Encoding | None,
 ) -> Guess:
-    channels, bits, depth = _channels(folder, [s.image for s in layout.scan.samples])
+    channels, bits, depth = _channels(folder, layout.scan.samples)
     rule, questions = _splits(layout, given)
     open_ = sorted((*layout.questions, *found.questions, *questions), key=lambda q: not q.blocking)
     named = [f"{i} {name}" for i, name in enumerate(found.classes.names)]
@@ -223,13 +243,13 @@ def _most(counts: Counter[str]) -> str:
     return few([f"{word} ({n})" for word, n in most], 5)
 
 
-def _channels(folder: Folder, paths: Sequence[str]) -> tuple[int, int, str]:
+def _channels(folder: Folder, samples: Sequence[Sample]) -> tuple[int, int, str]:
     """Channels and bits of the images, and what was seen of them."""
     modes: Counter[str] = Counter()
     sizes: Counter[tuple[int, int]] = Counter()
-    for path in evenly(paths, _IMAGES):
+    for sample in evenly(samples, _IMAGES):
         try:
-            opened = images.open_image(folder.read(path), small=True)
+            opened = images.open_image(opening.image_file(sample, folder).data, small=True)
         except (OSError, ValueError):  # a finding of its own
             continue
         modes[opened.mode] += 1
@@ -241,6 +261,10 @@ def _channels(folder: Folder, paths: Sequence[str]) -> tuple[int, int, str]:
         channels, bits = 4, 8
     elif known and known <= {"RGB;16"}:
         channels, bits = 3, 16
+    elif known and known <= {"RGBA;16"}:
+        channels, bits = 4, 16
+    elif len(known) == 1 and (many := re.fullmatch(r"(\d+) bands;(\d+)", min(known))):
+        channels, bits = int(many[1]), int(many[2])
     else:
         channels, bits = 3, 8
     shown = few([f"{w}×{h}" for w, h in sorted(sizes)], 4)
@@ -248,7 +272,7 @@ def _channels(folder: Folder, paths: Sequence[str]) -> tuple[int, int, str]:
     return (
         channels,
         bits,
-        f"{sum(modes.values())} of {len(paths)} images looked at: {said}; {shown}",
+        f"{sum(modes.values())} of {len(samples)} images looked at: {said}; {shown}",
     )
 
 

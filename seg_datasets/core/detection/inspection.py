@@ -13,8 +13,7 @@ from seg_datasets.core.classes import few
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.guess import Guess, guess, widened
 from seg_datasets.core.printing import printable
-from seg_datasets.core.sources import Folder, ImageMaskFolders, Question
-from seg_datasets.core.sources.annotated import ShapeSource
+from seg_datasets.core.sources import Folder, ImageMaskFolders, Question, Source
 from seg_datasets.core.sources.patterns import split_order
 from seg_datasets.core.survey import Declaration, Examined, examine
 
@@ -115,13 +114,7 @@ def to_json(one: Inspection) -> dict[str, Any]:
     examined = one.examined
     declaration = examined.declaration
     source = declaration.source
-    layout: dict[str, Any] = {}
-    if isinstance(source, ImageMaskFolders):
-        fields = ("images", "masks", "image_name", "mask_name", "ignore")
-        layout = {field: getattr(source, field) for field in fields}
-        layout["ignore"] = list(source.ignore)
-    elif isinstance(source, ShapeSource):
-        layout = _of_shapes(source)
+    layout = _told(source)
     return {
         "format": FORMAT,
         "raw": one.raw,
@@ -148,15 +141,20 @@ def to_json(one: Inspection) -> dict[str, Any]:
     }
 
 
-def _of_shapes(source: ShapeSource) -> dict[str, Any]:
-    """What a source of annotations was told, but for what labels mean."""
+def _told(source: Source) -> dict[str, Any]:
+    """What a source was told, but for what values and labels mean."""
+    if type(source) is ImageMaskFolders:
+        fields = ["images", "masks", "image_name", "mask_name", "ignore"]
+    elif dataclasses.is_dataclass(source):
+        fields = [field.name for field in dataclasses.fields(source)]
+    else:
+        return {}
     told = {
-        field.name: getattr(source, field.name)
-        for field in dataclasses.fields(source)
-        if field.name not in ("labels", "group")
+        name: list(value) if isinstance(value := getattr(source, name), tuple) else value
+        for name in fields
+        if name not in ("values", "labels", "group")
     }
-    told["ignore"] = list(source.ignore)
-    return {"source": type(source).__name__, **told}
+    return told if type(source) is ImageMaskFolders else {"source": type(source).__name__, **told}
 
 
 def _has_splits(one: Inspection) -> bool:
@@ -189,9 +187,9 @@ def _declared(one: Inspection) -> list[str]:
 
 def _values(declaration: Declaration) -> Any:
     source = declaration.source
-    if isinstance(source, ImageMaskFolders) and source.values is None:
-        return None
     table = source.table(declaration.classes)
+    if not table.labels and getattr(source, "values", ...) is None:
+        return None
     if table.threshold is not None:
         return dataclasses.asdict(table.threshold)
     if table.labels:

@@ -11,7 +11,7 @@ from seg_datasets.core.detection.corrections import Corrections, named
 from seg_datasets.core.detection.meaning import MeaningError
 from seg_datasets.core.sample import plain, same, tidy
 from seg_datasets.core.sources import Question
-from seg_datasets.core.sources.annotated import ShapeSource
+from seg_datasets.core.sources.base import OfLabels
 from seg_datasets.core.sources.coco import CROWD
 
 # Names under which tools and authors have what no shape covers.
@@ -30,13 +30,13 @@ class Labels:
     """
 
     classes: ClassTable
-    source: ShapeSource
+    source: OfLabels
     saw: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
 
 
 def find(
-    source: ShapeSource, found: Sequence[str], files: Sequence[ClassFile], given: Corrections
+    source: OfLabels, found: Sequence[str], files: Sequence[ClassFile], given: Corrections
 ) -> Labels:
     """The classes of an export.
 

@@ -52,7 +52,7 @@ def find(encoding: Encoding, files: Sequence[ClassFile], given: Corrections) -> 
       MeaningError: the masks hold numbers of objects, or more values than there can be classes.
       DeclarationError: the corrections do not fit the masks.
     """
-    saw = [_sentence(encoding)]
+    saw = [sentence(encoding)]
     if given.values is not None:
         return Meaning(ClassTable(*named(given.values.values())), given.values, tuple(saw))
     if given.threshold is not None:
@@ -251,7 +251,8 @@ def _odd(encoding: Encoding) -> Question:
     )
 
 
-def _sentence(encoding: Encoding) -> str:
+def sentence(encoding: Encoding) -> str:
+    """What masks hold, in one line."""
     formats = few([f"{n} {name}" for name, n in encoding.formats.items()])
     values = sorted(encoding.levels, key=lambda v: (-encoding.pixels[v], v))
     shown = few([f"{encoding.label(v)} ({encoding.share(v):.1%})" for v in values], 12)

@@ -11,7 +11,8 @@ import dataclasses
 import gc
 import itertools
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from seg_datasets.core import drawing, records
 from seg_datasets.core.classes import ClassTable, RawTable
@@ -27,6 +28,7 @@ from seg_datasets.core.sources.image_mask_folders import (
     group_files,
     with_groups,
 )
+from seg_datasets.core.sources.pictures import Pictures
 from seg_datasets.core.stencils import STENCIL
 
 
@@ -44,6 +46,7 @@ class Annotated:
       size: width and height, where the annotation tells them.
       file: the annotation file, below the raw folder.
       names: of the shapes, for messages ("shape 17"); their numbers if not given.
+      unpainted: kinds of further shapes, which cover no pixel: points, key points.
     """
 
     image: str
@@ -51,6 +54,7 @@ class Annotated:
     size: tuple[int, int] | None
     file: str
     names: Sequence[str] = ()
+    unpainted: Sequence[str] = ()
 
     def name(self, number: int) -> str:
         """How one of its shapes is called."""
@@ -126,6 +130,27 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
+def scan_files(
+    source: ShapeSource,
+    folder: Folder,
+    read: Callable[[str, list[Remark]], Iterable[Annotated]],
+    *,
+    pattern: str,
+) -> Scan:
+    """Samples of what all annotation files say.
+
+    Args:
+      source: what holds for all of them.
+      folder: the raw folder.
+      read: what a file says of images; what is wrong with it goes into the list.
+      pattern: of the files.
+    """
+    remarks: list[Remark] = []
+    found = files(folder, pattern, ignore=source.ignore)
+    every = scan(source, folder, (one for path in found for one in read(path, remarks)))
+    return dataclasses.replace(every, remarks=(*remarks, *every.remarks))
+
+
 @_uncollected()
 def scan(
     source: ShapeSource,
@@ -145,34 +170,22 @@ def scan(
     paths, outside = folder.files()
     if ids is None:
         below = "" if source.images == "." else source.images
-        pictures = _Pictures([path for path in paths if _is_image(path, source)], below)
+        pictures = Pictures([path for path in paths if _is_image(path, source)], below)
     else:
-        pictures = _Pictures([*ids], "", ids)
-    samples: dict[str, Sample] = {}
-    remarks: list[Remark] = []
+        pictures = Pictures([*ids], "", ids)
+    found = _Found(pictures)
     labels: dict[str, str] = {}
-    clashes: dict[str, list[str]] = {}
     read: set[str] = set()
+    unpainted: dict[str, Counter[str]] = {}
     for one, faults in judging.judged(annotated):
         read.add(one.file)
+        if one.unpainted:
+            unpainted.setdefault(one.file, Counter()).update(one.unpainted)
         for number, shape in enumerate(one.shapes):
             labels.setdefault(plain(shape.label), f"{one.file}: {one.name(number)}")
-        image = pictures.find(one.image, beside=one.file)
-        if image is None:
-            remarks.append(Remark(Fault.NO_IMAGE, one.file, repr(one.image)))
-            continue
-        remarks += faults
-        if image in samples:
-            clashes.setdefault(plain(image), [f"{samples[image].mask}"]).append(one.file)
-            continue
-        samples[image] = Sample(
-            id=pictures.id_of(image),
-            image=image,
-            mask=one.file,
-            folder=pictures.id_of(image).rpartition("/")[0].partition("/")[0],
-            drawing=drawing.dump(one.shapes, one.size),
-            parts=_parts(one.shapes),
-        )
+        found.put(one, faults)
+    samples, remarks, clashes = found.samples, found.remarks, found.clashes
+    remarks += [_unpainted(file, kinds) for file, kinds in unpainted.items()]
     bare = [image for image in pictures.paths if image not in samples]
     if source.unannotated:
         for image in bare:
@@ -206,47 +219,58 @@ def scan(
     )
 
 
-class _Pictures:
-    """The image files of a raw folder, found by what annotations call them."""
+class _Found:
+    """The annotated images of a raw folder.
 
-    def __init__(self, paths: Sequence[str], below: str, ids: Mapping[str, str] | None = None):
-        self._ids = ids or {}
-        prefix = f"{below.strip('/')}/" if below else ""
-        self.paths = [path for path in paths if plain(path).startswith(plain(prefix))]
-        self._prefix = plain(prefix)
-        self._by_path: dict[str, list[str]] = {}
-        for path in self.paths:
-            parts = same(path).split("/")
-            # A tool may name a file by the end of its path only.
-            for start in range(len(parts)):
-                self._by_path.setdefault("/".join(parts[start:]), []).append(path)
+    Attributes:
+      samples: image → its sample.
+      remarks: what is wrong.
+      clashes: see `Scan`.
+    """
 
-    def find(self, name: str, *, beside: str) -> str | None:
-        """The image with this name: whole path, path below the images or the annotation, or end of
-        a path if only one ends so; None if there is none. Never a file outside."""
-        parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
-        if not parts or ".." in parts[1:]:
-            parts = [p for p in parts if p != ".."][-1:]
-        parts = [p for p in parts if p != ".."]
-        if not parts:
-            return None
-        tail = same("/".join(parts))
-        where = same(beside.rpartition("/")[0])
-        for whole in (f"{same(self._prefix)}{tail}", f"{where}/{tail}" if where else tail, tail):
-            exact = [path for path in self._by_path.get(whole, ()) if same(path) == whole]
-            if len(exact) == 1:
-                return exact[0]
-        for start in range(len(parts)):  # an absolute path of another machine: by its end
-            found = self._by_path.get(same("/".join(parts[start:])), ())
-            if len(found) == 1:
-                return found[0]
-            if found:
-                return None
-        return None
+    def __init__(self, pictures: Pictures):
+        self.samples: dict[str, Sample] = {}
+        self.remarks: list[Remark] = []
+        self.clashes: dict[str, list[str]] = {}
+        self._pictures = pictures
+        self._loosely: dict[str, Remark] = {}
 
-    def id_of(self, path: str) -> str:
-        """The image's path below the image folder, without extension."""
-        return self._ids.get(path) or plain(path)[len(self._prefix) :].rpartition(".")[0]
+    def put(self, one: Annotated, faults: Sequence[Remark]) -> None:
+        """Takes what an annotation says of its image.
+
+        A name that fits in part stands back behind one that fits wholly, whichever comes first.
+        """
+        image = self._pictures.find(one.image, beside=one.file)
+        missing = Remark(Fault.NO_IMAGE, one.file, repr(one.image))
+        loose = image is not None and self._pictures.is_loose(one.image, image)
+        if image is None or (loose and image in self.samples and image not in self._loosely):
+            self.remarks.append(missing)
+            return
+        if loose:
+            self._loosely.setdefault(image, missing)
+        elif image in self._loosely:
+            self.remarks.append(self._loosely.pop(image))
+            del self.samples[image]
+        self.remarks += faults
+        if image in self.samples:
+            first = f"{self.samples[image].mask}"
+            self.clashes.setdefault(plain(image), [first]).append(one.file)
+            return
+        name = self._pictures.id_of(image)
+        self.samples[image] = Sample(
+            id=name,
+            image=image,
+            mask=one.file,
+            folder=name.rpartition("/")[0].partition("/")[0],
+            drawing=drawing.dump(one.shapes, one.size),
+            parts=_parts(one.shapes),
+        )
+
+
+def _unpainted(file: str, kinds: Counter[str]) -> Remark:
+    count = kinds.total()
+    what = f"{count:,} shape{'s' * (count != 1)} without an outline ({', '.join(sorted(kinds))})"
+    return Remark(Fault.NOT_PAINTED, file, what)
 
 
 def _parts(shapes: Sequence[Shape]) -> tuple[str, ...]:

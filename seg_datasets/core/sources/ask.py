@@ -16,7 +16,7 @@ from seg_datasets.core.sources.layout import Question
 Asked = tuple[Any, list[Question]]
 
 # Attributes that are called so hold the class more often than others, the first most often.
-_CLASS_WORDS = ("class", "label", "category", "name", "type")
+CLASS_WORDS = ("class", "label", "category", "name", "type")
 
 
 def nothing(folder: Folder, source: Any) -> Asked:
@@ -70,4 +70,4 @@ def attribute(folder: Folder, source: via.Via) -> Asked:
 
 def _word(name: str) -> int:
     low = name.strip().lower()
-    return _CLASS_WORDS.index(low) if low in _CLASS_WORDS else len(_CLASS_WORDS)
+    return CLASS_WORDS.index(low) if low in CLASS_WORDS else len(CLASS_WORDS)

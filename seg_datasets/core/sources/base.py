@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
-from seg_datasets.core.classes import ClassTable, RawTable
+from seg_datasets.core.classes import ClassTable, RawTable, Values
 from seg_datasets.core.remarks import Remark
 from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources.folder import Folder
@@ -66,3 +66,27 @@ class Source(Protocol):
 
     def scan(self, folder: Folder) -> Scan:
         """Finds the samples of a raw folder without reading a pixel."""
+
+
+class OfValues(Source, Protocol):
+    """A source of masks that hold numbers or colours."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def values(self) -> Values | None:
+        """What they mean."""
+
+
+class OfLabels(Source, Protocol):
+    """A source of shapes that have labels."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def labels(self) -> Mapping[str, str] | None:
+        """What they mean."""
+
+    @property
+    def ground(self) -> str:
+        """The class of pixels without a shape."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from array import array
 from collections import defaultdict
@@ -15,7 +16,7 @@ from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark, category_faults
 from seg_datasets.core.sources import annotated, foreign, left_open
-from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 
@@ -27,25 +28,23 @@ _MOST_CHARACTERS = 7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Coco(ShapeSource):
+class Coco(left_open.Ordered):
     """COCO's instances; labels are the names of categories.
 
     Attributes:
       annotations: the JSON files, a pattern below the raw folder.
       crowd: the class of annotations with `iscrowd`, "void" as COCO's own evaluation has it, or
         "" for that of their category.
-      order: of painting, later over earlier: "file" as the annotations stand, "area" the larger
-        first (by their `area`), so that small things are seen.
+      order: see `Ordered`; "area" goes by what the file says of it.
       fill: "coco" as COCO's own tools fill polygons, "v7" as V7 does: it exports COCO too.
     """
 
     annotations: str = "*.json"
     crowd: str = "void"
-    order: str = "file"
     fill: str = "coco"
 
     def __post_init__(self) -> None:
-        left_open.refuse_unknown_order(self.order)
+        super().__post_init__()
         if self.fill not in ("coco", "v7"):
             raise DeclarationError(f"fill={self.fill!r}: write 'coco' or 'v7'")
 
@@ -55,11 +54,8 @@ class Coco(ShapeSource):
 
     def scan(self, folder: Folder) -> Scan:
         """Reads all annotation files, each as a stream."""
-        found = annotated.files(folder, self.annotations, ignore=self.ignore)
-        remarks: list[Remark] = []
-        read = (_read(self, folder, path, remarks) for path in found)
-        scan = annotated.scan(self, folder, itertools.chain.from_iterable(read))
-        return dataclasses.replace(scan, remarks=(*remarks, *scan.remarks))
+        read = functools.partial(_read, self, folder)
+        return annotated.scan_files(self, folder, read, pattern=self.annotations)
 
 
 def with_crowd(table: RawTable, classes: ClassTable, crowd: str) -> RawTable:

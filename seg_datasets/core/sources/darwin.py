@@ -12,6 +12,11 @@ from seg_datasets.core.sources.annotated import Annotated, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 
+# What V7 has beside polygons; tags are of the whole image.
+_WITHOUT_OUTLINE = (
+    *("keypoint", "skeleton", "line", "ellipse", "cuboid", "simple_table", "bounding_box"),
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Darwin(ShapeSource):
@@ -41,7 +46,14 @@ def _read(folder: Folder, path: str) -> Annotated:
             shapes=shapes,
             size=(int(slot["width"]), int(slot["height"])),
             file=path,
+            unpainted=[*_unpainted(fields["annotations"])],
         )
+
+
+def _unpainted(annotations: Any) -> Iterator[str]:
+    for one in annotations:
+        if not (one.get("polygon") or one.get("complex_polygon")):
+            yield from [kind for kind in _WITHOUT_OUTLINE if one.get(kind)][:1]
 
 
 def _shapes(annotations: Any) -> Iterator[Shape]:

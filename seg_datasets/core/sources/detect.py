@@ -10,7 +10,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from seg_datasets.core.classes import few
+from seg_datasets.core.classes import DeclarationError, few
 from seg_datasets.core.sources import (
     export_layout,
     exports,
@@ -19,10 +19,12 @@ from seg_datasets.core.sources import (
     tools,
     unrecognised,
 )
+from seg_datasets.core.sources.base import Scan
+from seg_datasets.core.sources.export import Export
 from seg_datasets.core.sources.export_layout import ExportLayout
 from seg_datasets.core.sources.folder import Folder, ignored
 from seg_datasets.core.sources.layout import Layout, LayoutError, Question
-from seg_datasets.core.sources.tools import MASKS, Export
+from seg_datasets.core.sources.tools import MASKS
 
 __all__ = ["Layout", "LayoutError", "Question", "detect"]
 
@@ -65,9 +67,12 @@ def detect(
     files = [f for f in every if hypotheses.is_text(f) and not ignored(f, ignore)]
     given = hypotheses.Given(images, masks, image_name, mask_name)
     named = exports.find(folder, files)
+    # Options are of the one source that is meant: of the masks' where no annotations lie there.
+    readable = [one for one in named if one.tool.make is not None]
+    of_masks = {} if readable and source != MASKS else options or {}
     pairs = None
     if source in ("", MASKS):
-        pairs = mask_layout.find(folder, files, given, ignore)
+        pairs = mask_layout.find(folder, files, given, ignore=ignore, options=of_masks)
     read = [
         export_layout.read(one, images=images, ignore=ignore, options=options or {})
         for one in named
@@ -77,6 +82,11 @@ def detect(
     if best and (pairs is None or _outranks(best, pairs)):
         return _of_export(best, read, pairs, named)
     if pairs is not None:
+        if options and not of_masks:
+            raise DeclarationError(
+                f"--option is about {best.export.tool.title if best else readable[0].tool.title}, "
+                f"and masks are read; state --source={MASKS}, or the tool"
+            )
         return _of_masks(pairs, best, named)
     if source not in ("", MASKS) and not read:
         raise LayoutError(
@@ -102,7 +112,7 @@ def _outranks(best: ExportLayout, pairs: Layout) -> bool:
 
 
 def _of_masks(pairs: Layout, best: ExportLayout | None, named: Sequence[Export]) -> Layout:
-    unread = [str(one) for one in named]
+    unread = _unread(named, pairs.scan)
     saw = [*pairs.saw, *_said_of_splits(pairs)]
     questions = [*pairs.questions]
     if unread:
@@ -157,7 +167,7 @@ def _of_export(
     if not folders and not by_file:
         lists, doubt = mask_layout.split_lists(best.export.folder, best.export.every, best.scan)
         questions += doubt
-    unread = [str(one) for one in named if one is not best.export]
+    unread = _unread([one for one in named if one is not best.export], best.scan)
     saw = [export_layout.sentence(best)]
     if unread:
         saw.append(f"annotation files that are not read: {few(unread)}")
@@ -169,6 +179,13 @@ def _of_export(
         best.source, best.scan, folders, lists, by_file, tuple(unread), questions=tuple(questions)
     )
     return dataclasses.replace(layout, saw=(*saw, *_said_of_splits(layout)))
+
+
+def _unread(named: Sequence[Export], scan: Scan) -> list[str]:
+    """The exports of which no file is read."""
+    used = {path for sample in scan.samples for path in (sample.image, sample.mask, *sample.parts)}
+    used.update(scan.others)
+    return [str(one) for one in named if used.isdisjoint(one.files)]
 
 
 def _said_of_splits(one: Layout) -> list[str]:

@@ -7,17 +7,17 @@ import glob
 import os.path
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from seg_datasets.core.classes import DeclarationError, few
+from seg_datasets.core.classes import few
 from seg_datasets.core.remarks import Fault
-from seg_datasets.core.sources.annotated import AnnotationError, ShapeSource
+from seg_datasets.core.sources.annotated import AnnotationError
 from seg_datasets.core.sources.ask import Question
-from seg_datasets.core.sources.base import Scan
+from seg_datasets.core.sources.base import OfLabels, Scan
+from seg_datasets.core.sources.export import Export
 from seg_datasets.core.sources.folder import by_name
 from seg_datasets.core.sources.image_mask_folders import EXTENSIONS
+from seg_datasets.core.sources.options import with_options
 from seg_datasets.core.sources.patterns import split_order, split_word
-from seg_datasets.core.sources.tools import Export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ExportLayout:
     """
 
     export: Export
-    source: ShapeSource
+    source: OfLabels
     scan: Scan
     problem: str = ""
     elsewhere: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -79,7 +79,7 @@ def read(
         common = images or _common([sample.image for sample in scan.samples])
         below = "" if common == "." else f"{common}/"
         left = [f"{glob.escape(place)}/*" for place in elsewhere if place.startswith(below)]
-        if common != source.images or left:
+        if common != getattr(source, "images", common) or left:
             source = dataclasses.replace(source, images=common, ignore=(*ignore, *left))
             scan = source.scan(folder)
     except AnnotationError as error:
@@ -89,7 +89,7 @@ def read(
     )
 
 
-def _scanned(export: Export, source: ShapeSource) -> tuple[ShapeSource, Scan, list[Question]]:
+def _scanned(export: Export, source: OfLabels) -> tuple[OfLabels, Scan, list[Question]]:
     """A first look, with what the source refuses to go without taken from the tool's entry.
 
     Raises:
@@ -101,7 +101,8 @@ def _scanned(export: Export, source: ShapeSource) -> tuple[ShapeSource, Scan, li
         try:
             return source, source.scan(export.folder), questions
         except AnnotationError as error:
-            missing = [name for name in left if f"`{name}" in str(error)]
+            said = str(error)
+            missing = [name for name in left if f"`{name}" in said or f" {name}=" in said]
             if not missing:
                 raise
             (name, *_) = missing
@@ -117,43 +118,11 @@ def _scanned(export: Export, source: ShapeSource) -> tuple[ShapeSource, Scan, li
             )
 
 
-def with_options(source: ShapeSource, options: Mapping[str, str]) -> ShapeSource:
-    """A source with fields that a user stated as text.
-
-    Raises:
-      DeclarationError: it has no such field, or the text is not of its kind.
-    """
-    fields = {field.name: field for field in dataclasses.fields(source)}
-    own = [name for name in fields if name not in ("images", "labels", "ground", "group", "ignore")]
-    given: dict[str, Any] = {}
-    for name, text in options.items():
-        if name not in own:
-            raise DeclarationError(
-                f"--option={name}: {type(source).__name__} has no such option, but {few(own)}"
-            )
-        given[name] = _value(name, text, str(fields[name].type))
-    return dataclasses.replace(source, **given)
-
-
-def _value(name: str, text: str, kind: str) -> Any:
-    if "bool" in kind:
-        if text.lower() not in ("true", "false"):
-            raise DeclarationError(f"--option={name}={text}: write true or false")
-        return text.lower() == "true"
-    for number in (int, float):
-        if number.__name__ in kind and "str" not in kind:  # an annotator may be either
-            try:
-                return number(text)
-            except ValueError:
-                raise DeclarationError(f"--option={name}={text}: write a number") from None
-    return text
-
-
 def sentence(one: ExportLayout) -> str:
     """What was read, in one line."""
     samples = len(one.scan.samples)
     files = len({sample.mask for sample in one.scan.samples if sample.mask != sample.image})
-    images = one.source.images
+    images = str(getattr(one.source, "images", "."))
     where = "" if images == "." else f" in {images}{'/' * ('{' not in images)}"
     told = [getattr(one.source, name, "") for name in ("annotations", "masks")]
     pattern = next(filter(None, told), one.export.files[0])
@@ -238,9 +207,9 @@ def _no_image(export: Export, scan: Scan) -> str:
     )
 
 
-def _unannotated(source: ShapeSource, scan: Scan) -> list[Question]:
+def _unannotated(source: OfLabels, scan: Scan) -> list[Question]:
     bare = [remark.where for remark in scan.remarks if remark.fault is Fault.NO_ANNOTATION]
-    if not bare or source.unannotated:
+    if not bare or getattr(source, "unannotated", False):
         return []
     return [
         Question(

@@ -6,10 +6,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from seg_datasets.core.sources import tools
+from seg_datasets.core.sources.export import Export, ends, extension
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.patterns import evenly
-from seg_datasets.core.sources.tools import TOOLS, Export, Tool
+from seg_datasets.core.sources.tools import TOOLS, Tool
 
 # Files of each folder that are opened, and in all.
 _EACH, _MOST = 24, 600
@@ -26,7 +26,7 @@ def find(folder: Folder, files: Sequence[str], *, only: str = "") -> list[Export
     waiting: dict[tuple[str, str], list[str]] = defaultdict(list)
     kinds = {kind for tool in TOOLS for kind in tool.extensions}
     for path in files:
-        if (kind := tools.extension(path)) in kinds:
+        if (kind := extension(path)) in kinds:
             waiting[kind, path.rpartition("/")[0]].append(path)
     found: dict[Tool, list[str]] = defaultdict(list)
     left = _MOST
@@ -45,7 +45,7 @@ def find(folder: Folder, files: Sequence[str], *, only: str = "") -> list[Export
             if tool := told.get(path, rest):
                 found[tool].append(path)
     for tool in TOOLS:
-        if tool.by_name and (named := tool.by_name(files)):
+        if tool.by_name and (named := tool.by_name(folder, files)):
             found[tool] += named
     exports = [
         Export(tool, folder, tuple(paths), files)
@@ -56,8 +56,8 @@ def find(folder: Folder, files: Sequence[str], *, only: str = "") -> list[Export
 
 
 def _tool(folder: Folder, path: str) -> Tool | None:
-    text = tools.ends(folder, path)
-    kind = tools.extension(path)
+    text = ends(folder, path)
+    kind = extension(path)
     for tool in TOOLS:
         if (
             kind in tool.extensions

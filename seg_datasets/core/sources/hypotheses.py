@@ -87,6 +87,9 @@ def look(folder: Folder, paths: Sequence[str]) -> int:
     for path in paths:
         if pixels > _ENOUGH:
             break
+        if path.lower().endswith(".mat"):
+            votes += 1
+            continue
         try:
             opened = pictures_of.open_image(folder.read(path))
         except (OSError, ValueError):
@@ -137,6 +140,8 @@ def _opened(folder: Folder, one: Hypothesis, seen: dict[object, int]) -> bool:
             seen[files] = look(folder, patterns.evenly(paths, LOOKS))
         return seen[files]
 
+    if any(name.lower().endswith(".mat") for _, name in one.image_files):
+        return False
     if one.role > 0:
         return votes(one.mask_files) >= 0
     return votes(one.mask_files) > 0 >= votes(one.image_files)
@@ -151,6 +156,8 @@ def _rank(one: Hypothesis, most: float) -> float:
     against = 0.8 * max(0, _image_role(one) - max(one.role, 0))
     # Numbers of objects are pictures of another kind, however many pairs they make.
     against += 1.0 * patterns.is_other_kind(*_apart(one.images, one.masks), one.image_name)
+    # What MATLAB wrote beside masks that are pictures is the second choice.
+    against += 0.5 * any(name.lower().endswith(".mat") for _, name in one.mask_files)
     return one.score / most + _WORD * one.role + named - apart - extra - against
 
 

@@ -23,6 +23,12 @@ from seg_datasets.core.sources.image_mask_folders import EXTENSIONS
 # Shapes that were drawn without a label; with one, they stand in the file a second time.
 _BARE = ("polygon", "rectangle", "ellipse", "brush")
 
+# Of regions in JSON-MIN, which tells no kinds: where they lie, what they were drawn with, and what
+# is said of a region instead of drawing one.
+_PLACE = ("points", "x", "y", "width", "height", "rotation", "radiusX", "radiusY", "rle")
+_DRAWN = {"points": "polygon", "rle": "brush", "radiusX": "ellipse", "height": "rectangle"}
+_SAYS = ("choices", "text", "number", "rating", "datetime", "taxonomy")
+
 # What Label Studio puts before the names of uploaded files.
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
 
@@ -94,17 +100,29 @@ def _from_min(records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     for record in records:
         number = record["annotation_id"]
         data = {key: value for key, value in record.items() if isinstance(value, str)}
-        regions = [
-            {"value": region, **region}
-            for listed in record.values()
-            if isinstance(listed, list)
-            for region in listed
-            if isinstance(region, dict) and "original_width" in region
-        ]
+        regions = _regions_of_min(record)
         if number is not None:
             by, at = record.get("annotator"), record.get("created_at")
             annotations.append({"result": regions, "completed_by": by, "created_at": at})
     return {"data": data, "annotations": annotations}
+
+
+def _regions_of_min(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Regions as "JSON" has them. One that was labelled may stand here a second time, without its
+    label, by the tool it was drawn with: the same places are the same region."""
+    found = []
+    numbers: dict[str, int] = {}
+    for listed in record.values():
+        for region in listed if isinstance(listed, list) else ():
+            if not isinstance(region, dict) or "original_width" not in region:
+                continue
+            place = repr([region.get(key) for key in _PLACE])
+            number = numbers.setdefault(place, len(numbers))
+            drawn = next((kind for key, kind in _DRAWN.items() if key in region), "")
+            says = any(key in region for key in _SAYS)
+            kind = "" if says else drawn
+            found.append({"id": number, "type": kind, **region, "value": region})
+    return found
 
 
 def _version(one: Mapping[str, Any]) -> Version:
@@ -154,7 +172,7 @@ def _there(image: str, known: Collection[str]) -> str:
 
 
 def _annotated(image: str, result: Any, path: str) -> Annotated:
-    shapes, names = [], []
+    shapes, names, unpainted = [], [], []
     sizes: set[tuple[int, int]] = set()
     regions = [one for one in result if isinstance(one.get("value"), dict)]
     labelled = {one.get("id") for one in regions if _labels(one["value"]) is not None}
@@ -177,9 +195,11 @@ def _annotated(image: str, result: Any, path: str) -> Annotated:
             sizes.add(size)
             shapes.append(shape)
             names.append(f"region {one.get('id', number)}")
+        elif "x" in one["value"]:
+            unpainted.append("keypoint")
     if len(sizes) > 1 or len({str(one.get("to_name")) for one in regions}) > 1:
         raise ValueError(f"{image}: regions of several images in one task")
-    return Annotated(image, shapes, sizes.pop() if sizes else None, path, names)
+    return Annotated(image, shapes, sizes.pop() if sizes else None, path, names, unpainted)
 
 
 def _labels(value: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ from seg_datasets.core import drawing, images, shapes
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.runs import alternating
 from seg_datasets.core.sources import annotated, foreign, left_open
-from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder, by_name
 
@@ -24,21 +24,16 @@ _FROM_CORNER = ("cvat", "datumaro")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LabelMeXml(ShapeSource):
+class LabelMeXml(left_open.Ordered):
     """The XML of MIT's LabelMe; deleted objects are left out.
 
     Attributes:
       annotations: the XML files, a pattern below the raw folder.
       masks: the folder of the PNG files of scribbles, beside the XML files or below the raw folder.
-      order: of painting, later over earlier: "file" as the objects stand, "area" the larger first.
     """
 
     annotations: str = "*.xml"
     masks: str = "Masks"
-    order: str = "file"
-
-    def __post_init__(self) -> None:
-        left_open.refuse_unknown_order(self.order)
 
     def scan(self, folder: Folder) -> Scan:
         """Reads all annotation files, and the PNG files of scribbles."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from seg_datasets.core.sources.base import Scan
-
-if TYPE_CHECKING:
-    from seg_datasets.core.sources.annotated import ShapeSource
-    from seg_datasets.core.sources.image_mask_folders import ImageMaskFolders
+from seg_datasets.core.classes import ClassTable
+from seg_datasets.core.sources.base import OfLabels, OfValues, Scan
 
 
 class LayoutError(ValueError):
@@ -50,9 +46,10 @@ class Layout:
       exports: annotation files that were recognised and are not read.
       saw: what the choice rests on, one line each.
       questions: what names do not tell.
+      classes: those of a public set, whose source knows what its masks hold.
     """
 
-    source: ImageMaskFolders | ShapeSource
+    source: OfValues | OfLabels
     scan: Scan
     split_folders: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -60,3 +57,9 @@ class Layout:
     exports: Sequence[str] = ()
     saw: Sequence[str] = ()
     questions: Sequence[Question] = ()
+    classes: ClassTable | None = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether its masks are shapes with labels, and no files of numbers or colours."""
+        return any(sample.drawing for sample in self.scan.samples)

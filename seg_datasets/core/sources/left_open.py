@@ -9,7 +9,7 @@ from typing import TypeVar
 from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark
-from seg_datasets.core.sources.annotated import Annotated
+from seg_datasets.core.sources.annotated import Annotated, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 
@@ -31,10 +31,19 @@ class Found:
     area: float
 
 
-def refuse_unknown_order(order: str) -> None:
-    """Whether `in_order` has this order."""
-    if order not in ("file", "area"):
-        raise DeclarationError(f"order={order!r}: write 'file' or 'area'")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ordered(ShapeSource):
+    """A source of a tool that does not say in which order shapes are painted.
+
+    Attributes:
+      order: of painting, later over earlier: "file" as the shapes stand, "area" the larger first.
+    """
+
+    order: str = "file"
+
+    def __post_init__(self) -> None:
+        if self.order not in ("file", "area"):
+            raise DeclarationError(f"order={self.order!r}: write 'file' or 'area'")
 
 
 def in_order(found: Sequence[_One], order: str, *, area: Callable[[_One], float]) -> list[_One]:

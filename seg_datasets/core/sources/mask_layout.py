@@ -9,32 +9,44 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seg_datasets.core.classes import few
 from seg_datasets.core.sample import same
-from seg_datasets.core.sources import hypotheses, patterns
+from seg_datasets.core.sources import hypotheses, mask_kinds, patterns, prepared_layout
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.hypotheses import Hypothesis
 from seg_datasets.core.sources.image_mask_folders import EXTENSIONS, ImageMaskFolders
 from seg_datasets.core.sources.layout import Layout, Question
+from seg_datasets.core.sources.options import with_options
+from seg_datasets.core.sources.prepared import Tfds
 
 # Of a list of a split, this share of the lines has to be ids.
 _LISTED = 0.5
 
 
 def find(
-    folder: Folder, files: Sequence[str], given: hypotheses.Given, ignore: Sequence[str]
+    folder: Folder,
+    files: Sequence[str],
+    given: hypotheses.Given,
+    *,
+    ignore: Sequence[str],
+    options: Mapping[str, str],
 ) -> Layout | None:
-    """The likeliest way to pair the pictures of a raw folder, if there is one."""
+    """The likeliest way to pair the pictures of a raw folder, if there is one.
+
+    Raises:
+      DeclarationError: options that the source does not have.
+    """
+    if prepared := prepared_layout.find(folder, files, ignore):
+        return _of_prepared(folder, *prepared, options)
     every = hypotheses.ranked(folder, files, given)
     if not every:
         return None
     best = every[0]
-    source = ImageMaskFolders(
-        best.images, best.masks, best.image_name, best.mask_name, ignore=tuple(ignore)
-    )
+    kind = mask_kinds.read(mask_kinds.Pairs(folder, best, files, tuple(ignore)))
+    source = with_options(kind.source, options)
     scan = source.scan(folder)
     if more := _leftovers(scan):
         source = dataclasses.replace(source, ignore=(*ignore, *more))
@@ -43,24 +55,51 @@ def find(
         return None
     folders = _split_folders(scan)
     lists: dict[str, str] = {}
-    questions = _open(every, scan, given, files)
+    questions = [*kind.questions, *_open(every, scan, given, files, alone=kind.alone)]
     if not folders:
         lists, doubt = split_lists(folder, files, scan)
         questions += doubt
-    saw = [_sentence(source, scan)]
+    saw = [_sentence(best, scan), *filter(None, [kind.saw])]
     if more:
         saw.append(f"left out beside them: {few(more)}")
     if others := _elsewhere(files, scan, more):
         saw.append(f"pictures that are not read: {others}")
-    return Layout(source, scan, folders, lists, saw=tuple(saw), questions=tuple(questions))
+    return Layout(
+        *(source, scan, folders, lists),
+        saw=tuple(saw),
+        questions=tuple(questions),
+        classes=kind.classes,
+    )
 
 
-def _sentence(source: ImageMaskFolders, scan: Scan) -> str:
+def _of_prepared(
+    folder: Folder, source: Tfds, questions: Sequence[Question], options: Mapping[str, str]
+) -> Layout | None:
+    source = with_options(source, options)
+    scan = source.scan(folder)
+    if not scan.samples:
+        return None
+    saw = (
+        f"{_counted(len(scan.samples), 'record')} of a dataset that TFDS prepared: image "
+        f"{source.image}, mask {source.mask}"
+    )
+    # Its splits are those that it was prepared with, whatever they are called.
+    folders = sorted({sample.folder for sample in scan.samples}, key=patterns.split_order)
+    return Layout(
+        source, scan, {one: one for one in folders}, saw=(saw,), questions=tuple(questions)
+    )
+
+
+def _pairs(scan: Scan) -> int:
+    return len({sample.parts or (sample.image, sample.mask) for sample in scan.samples})
+
+
+def _sentence(source: Hypothesis, scan: Scan) -> str:
     def where(folder: str, name: str) -> str:
         return f"{'' if folder == '.' else folder + '/'}{name}"
 
     text = (
-        f"{_counted(len(scan.samples), 'pair')}: images {where(source.images, source.image_name)}, "
+        f"{_counted(_pairs(scan), 'pair')}: images {where(source.images, source.image_name)}, "
         f"masks {where(source.masks, source.mask_name)}"
     )
     for count, what, without in (
@@ -76,11 +115,16 @@ def _counted(count: int, thing: str) -> str:
 
 
 def _open(
-    every: Sequence[Hypothesis], scan: Scan, given: hypotheses.Given, files: Sequence[str]
+    every: Sequence[Hypothesis],
+    scan: Scan,
+    given: hypotheses.Given,
+    files: Sequence[str],
+    *,
+    alone: bool,
 ) -> list[Question]:
     best = every[0]
     questions = []
-    if not (given.masks and given.mask_name):
+    if not (alone or (given.masks and given.mask_name)):
         others = [h for h in every[1:] if h.same_images(best) and not h.shares_masks(best)]
         least = max(1, best.role - 3) if best.role > 0 else best.role
         others = [h for h in others if h.role >= least][:4]
@@ -113,7 +157,7 @@ def _open(
                 "layout",
                 f"{len(idle)} other picture{'s take' if len(idle) > 1 else ' takes'} no part: "
                 f"{few(idle, 4)}. Are they no part of the set?",
-                "--image_name and --mask_name, or --ignore='PATTERN'",
+                "--image_name and --mask_name, or --ignore='PATTERN'; or rename them as the others",
             )
         )
     if len(scan.images_without_mask) >= len(scan.samples):
@@ -147,7 +191,7 @@ def _elsewhere(files: Sequence[str], scan: Scan, left_out: Sequence[str]) -> str
 
 
 def _unused(files: Sequence[str], scan: Scan) -> list[str]:
-    used = {path for s in scan.samples for path in (s.image, s.mask)}
+    used = {path for s in scan.samples for path in (s.image, s.mask, *s.parts)}
     used.update(scan.images_without_mask, scan.masks_without_image, scan.foreign)
     used.update(path for paths in scan.clashes.values() for path in paths)
     return [p for p in files if p not in used and p.rpartition(".")[2].lower() in EXTENSIONS]
@@ -155,7 +199,7 @@ def _unused(files: Sequence[str], scan: Scan) -> list[str]:
 
 def _leftovers(scan: Scan) -> list[str]:
     """Patterns of files beside the pairs, one for each of them: other exports of the same mask."""
-    stems = {same(s.id.rpartition("/")[2]) for s in scan.samples}
+    stems = {same(part) for s in scan.samples for part in s.id.split("/")}
     rests: Counter[str] = Counter()
     for path in scan.foreign:
         name = path.rpartition("/")[2]
@@ -164,7 +208,7 @@ def _leftovers(scan: Scan) -> list[str]:
             if same(name[:end]) in stems:
                 rests[name[end:]] += 1
                 break
-    usual = [rest for rest, count in rests.items() if 2 * count >= len(scan.samples)]
+    usual = [rest for rest, count in rests.items() if 2 * count >= _pairs(scan)]
     return [f"*{rest}" for rest in sorted(usual)]
 
 

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 from seg_datasets.core import matfile, views
-from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable, Values
+from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.sample import Sample, same
 from seg_datasets.core.sources import stems
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
-from seg_datasets.core.sources.image_mask_folders import GroupRule, group_files, with_groups
+from seg_datasets.core.sources.image_mask_folders import group_files, with_groups
 from seg_datasets.core.sources.stems import Pattern
+from seg_datasets.core.sources.valued import ValueSource
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MatMasks:
+class MatMasks(ValueSource):
     """Masks in MATLAB files (versions 5 to 7), one for each image.
 
     Attributes:
       images: folder of the images, or a pattern: `images/{stem}.jpg`.
       masks: folder of the MATLAB files, or a pattern: `groundTruth/{stem}.mat`.
       variable: where the mask lies, as MATLAB writes it: `groundTruth{1}.Segmentation`.
-      values: see `ImageMaskFolders`.
-      group: see `ImageMaskFolders`.
-      ignore: patterns of files to leave out.
-      masks_follow_exif: see `Source`.
     """
 
     images: str = "images"
     masks: str = "masks"
     variable: str = "mask"
-    values: Values | None = None
-    group: GroupRule | None = None
-    ignore: Sequence[str] = ()
-    masks_follow_exif: bool | None = None
 
     def __post_init__(self) -> None:
         Pattern(self.images)
@@ -44,10 +36,6 @@ class MatMasks:
             matfile.Variable.of(self.variable)
         except ValueError as error:
             raise DeclarationError(f"variable={error}") from None
-
-    def table(self, classes: ClassTable) -> RawTable:
-        """From raw mask values to class ids."""
-        return classes.raw_table(self.values)
 
     def scan(self, folder: Folder) -> Scan:
         """Pairs images and masks by their names."""

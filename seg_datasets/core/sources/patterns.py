@@ -6,6 +6,9 @@ import bisect
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
+
+_One = TypeVar("_One")
 
 # How many names are held against how many of their neighbours in the alphabet.
 _TRIED, _NEIGHBOURS = 24, 4
@@ -121,7 +124,7 @@ def is_other_kind(folder: str, name: str) -> bool:
     return any(_OTHER_KINDS.get(word, 0) <= -6 for word in (*_words(folder), *_words(name)))
 
 
-def evenly(things: Sequence[str], most: int) -> list[str]:
+def evenly(things: Sequence[_One], most: int) -> list[_One]:
     """At most so many of them, spread over all."""
     count = min(most, len(things))
     return [things[index * len(things) // count] for index in range(count)]

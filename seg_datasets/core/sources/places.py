@@ -10,6 +10,9 @@ from seg_datasets.core.sample import same
 from seg_datasets.core.sources import patterns
 from seg_datasets.core.sources.image_mask_folders import EXTENSIONS
 
+# Files that are paired by their names: pictures, and what only a source of its own reads.
+PAIRED = (*EXTENSIONS, "dcm", "dicom", "ima", "mat")
+
 # Folders that are tried; a folder with more folders than this holds samples, not kinds of files.
 _PLACES, _KINDS = 80, 24
 
@@ -55,7 +58,7 @@ class Place:
 
 def has_extension(pattern: str) -> bool:
     """Whether a name pattern states the extension, too."""
-    return "." in pattern and pattern.rpartition(".")[2].lower() in EXTENSIONS
+    return "." in pattern and pattern.rpartition(".")[2].lower() in PAIRED
 
 
 def pairs_of(
@@ -71,7 +74,7 @@ def pairs_of(
     directories: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for path in files:
         directory, _, name = path.rpartition("/")
-        if name.rpartition(".")[2].lower() in EXTENSIONS:
+        if name.rpartition(".")[2].lower() in PAIRED:
             directories[directory].append((name, same(name)))
     templates = _templates(directories)
     asked = [one for one in (images, masks) if one is not None]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from seg_datasets.core import tfrecords, views
-from seg_datasets.core.classes import ClassTable, DeclarationError, RawTable, Values
+from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.sample import Sample, plain, same
 from seg_datasets.core.sources import foreign
 from seg_datasets.core.sources.annotated import AnnotationError
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder, ignored
-from seg_datasets.core.sources.image_mask_folders import GroupRule, group_files, with_groups
+from seg_datasets.core.sources.image_mask_folders import group_files, with_groups
+from seg_datasets.core.sources.valued import ValueSource
 
 # As TFDS names them: dataset-split.format-00000-of-00004.
 _FILE = re.compile(r"(?:.*/)?[^/]*-(?P<split>[^-./]+)\.(?P<format>\w+)-\d{5,}-of-\d{5,}")
@@ -22,7 +23,7 @@ _EXTENSION = re.compile(r"\.(?:jpe?g|png|tiff?|bmp|webp)$", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tfds:
+class Tfds(ValueSource):
     """The version folder of a dataset that TFDS has prepared as TFRecord files.
 
     Images and masks are those that were put in, byte for byte. An id is the split and what
@@ -32,23 +33,11 @@ class Tfds:
       image: the feature with the image, encoded; `/` between features in one another.
       mask: that with the mask.
       id: that with a name, or "" for numbers in the order of the records.
-      values: see `ImageMaskFolders`.
-      group: see `ImageMaskFolders`.
-      ignore: patterns of files to leave out.
-      masks_follow_exif: see `Source`.
     """
 
     image: str = "image"
     mask: str = "segmentation_mask"
     id: str = ""
-    values: Values | None = None
-    group: GroupRule | None = None
-    ignore: Sequence[str] = ()
-    masks_follow_exif: bool | None = None
-
-    def table(self, classes: ClassTable) -> RawTable:
-        """From raw mask values to class ids."""
-        return classes.raw_table(self.values)
 
     def scan(self, folder: Folder) -> Scan:
         """Walks through all records, for where images and masks lie in them."""

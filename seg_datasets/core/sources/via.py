@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import io
-import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,11 +35,8 @@ class Via(ShapeSource):
 
     def scan(self, folder: Folder) -> Scan:
         """Reads all annotation files."""
-        found = annotated.files(folder, self.annotations, ignore=self.ignore)
-        remarks: list[Remark] = []
-        read = (_read(self, folder, path, remarks) for path in found)
-        scan = annotated.scan(self, folder, itertools.chain.from_iterable(read))
-        return dataclasses.replace(scan, remarks=(*remarks, *scan.remarks))
+        read = functools.partial(_read, self, folder)
+        return annotated.scan_files(self, folder, read, pattern=self.annotations)
 
 
 def _read(source: Via, folder: Folder, path: str, remarks: list[Remark]) -> list[Annotated]:
@@ -124,13 +121,15 @@ def _annotated(
     attribute: str,
     path: str,
 ) -> Annotated:
-    shapes, names = [], []
+    shapes, names, unpainted = [], [], []
     for number, (drawn, given) in enumerate(regions):
         shape = _shape(drawn, _label(given.get(attribute, "")), source.line_width)
         if shape is not None:
             shapes.append(shape)
             names.append(f"{image}: region {number}")
-    return Annotated(image, shapes, None, path, names)
+        else:
+            unpainted.append(str(drawn["name"]))
+    return Annotated(image, shapes, None, path, names, unpainted)
 
 
 def _label(value: Any) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from seg_datasets.core import shapes
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.sources import annotated, foreign, left_open
-from seg_datasets.core.sources.annotated import Annotated, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.image_mask_folders import EXTENSIONS
@@ -22,19 +22,14 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VocBoxes(ShapeSource):
+class VocBoxes(left_open.Ordered):
     """Pascal VOC's XML. Its boxes become masks, which are weak labels.
 
     Attributes:
       annotations: the XML files, a pattern below the raw folder.
-      order: of painting, later over earlier: "file" as the objects stand, "area" the larger first.
     """
 
     annotations: str = "*.xml"
-    order: str = "file"
-
-    def __post_init__(self) -> None:
-        left_open.refuse_unknown_order(self.order)
 
     def scan(self, folder: Folder) -> Scan:
         """Reads all annotation files."""

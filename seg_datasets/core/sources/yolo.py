@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from seg_datasets.core import shapes
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.sample import plain, same
 from seg_datasets.core.sources import annotated, foreign, left_open
-from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.image_mask_folders import EXTENSIONS
@@ -24,6 +25,8 @@ _NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt",
 # Text files that lie beside annotations and are none, unless an image has their name.
 _ASIDE = ("classes", "train", "val", "valid", "test", "readme", "readme.dataset", "readme.roboflow")
 
+_WHOLE = re.compile(r"[0-9]{1,9}")
+
 # Coordinates of rounded shares leave the picture by so much, as Ultralytics lets them.
 _BEYOND = 0.01
 
@@ -32,7 +35,7 @@ _MOST_BYTES, _DEEPEST = 1 << 20, 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Yolo(ShapeSource):
+class Yolo(left_open.Ordered):
     """YOLO's text files. Its boxes become masks, which are weak labels. Labels are the names of
     classes, or their numbers ("0", "1", …) where no file tells names.
 
@@ -42,15 +45,10 @@ class Yolo(ShapeSource):
         beside it.
       names: the file that names the classes; by default the nearest `data.yaml`, `dataset.yaml`,
         `classes.txt` or `obj.names` beside or above the annotations.
-      order: of painting, later over earlier: "file" as the lines stand, "area" the larger first.
     """
 
     annotations: str = "*.txt"
     names: str = ""
-    order: str = "file"
-
-    def __post_init__(self) -> None:
-        left_open.refuse_unknown_order(self.order)
 
     def scan(self, folder: Folder) -> Scan:
         """Reads all annotation files."""
@@ -162,6 +160,7 @@ def _from_yaml(text: str) -> dict[int, str]:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 raise ValueError("lists nested in one another")
+        _refuse_twice(yaml.compose(text, yaml.BaseLoader))
         # Every value as it is written, `no` too: texts, lists and tables, nothing else.
         fields: Any = yaml.load(text, yaml.BaseLoader)
     except yaml.YAMLError as error:
@@ -172,7 +171,26 @@ def _from_yaml(text: str) -> dict[int, str]:
     pairs = [*names.items()] if isinstance(names, dict) else [*enumerate(names)]
     if isinstance(names, str) or not all(isinstance(name, str) for _, name in pairs):
         raise ValueError("`names` is no list of names")
-    return {int(number): name for number, name in pairs}
+    return {_whole(number): name for number, name in pairs}
+
+
+def _refuse_twice(node: Any) -> None:
+    """Refuses tables with a key that is there twice: which one is meant?"""
+    listed = node.value if node is not None and isinstance(node.value, list) else []
+    if listed and isinstance(listed[0], tuple):
+        keys = [str(key.value) for key, _ in listed]
+        if twice := [key for key, count in Counter(keys).items() if count > 1]:
+            raise ValueError(f"{twice[0][:40]!r} is there twice")
+    for one in listed:
+        for part in one if isinstance(one, tuple) else (one,):
+            _refuse_twice(part)
+
+
+def _whole(text: object) -> int:
+    """A number as a file has it: Python would take `1_0` for ten."""
+    if not _WHOLE.fullmatch(str(text)):
+        raise ValueError(f"{str(text)[:40]!r} is no number of a class")
+    return int(str(text))
 
 
 def _read(folder: Folder, path: str, named: Mapping[int, str]) -> Iterator[left_open.Found]:
@@ -183,6 +201,8 @@ def _read(folder: Folder, path: str, named: Mapping[int, str]) -> Iterator[left_
 
 
 def _object(fields: Sequence[str], named: Mapping[int, str], name: str) -> left_open.Found:
+    if strange := [field for field in fields if "_" in field]:
+        raise ValueError(f"{name} has {strange[0][:40]!r}, which is no number")
     number, shares = int(fields[0]), [float(field) for field in fields[1:]]
     if len(shares) == 5:
         raise ValueError(f"{name} has a sixth number, as predictions have; they are no labels")

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import mmap
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
@@ -126,10 +126,16 @@ class Opened:
         if self.syntax not in (*_NATIVE, _RLE):
             self._refuse_other_sizes(numbers)
         shape = (self.rows, self.columns, self.samples)[: 2 + (self.samples > 1)]
-        for pixels in iter_pixels(self._stream, indices=[*numbers], raw=raw):
-            if pixels.shape != shape:
-                raise ImageError(f"{self.name} decodes to {pixels.shape}, its header says {shape}")
-            yield pixels
+        frames = iter_pixels(self._stream, indices=[*numbers], raw=raw)
+        try:
+            for pixels in frames:
+                if pixels.shape != shape:
+                    told = f"{self.name} decodes to {pixels.shape}, its header says {shape}"
+                    raise ImageError(told)
+                yield pixels
+        finally:
+            with contextlib.suppress(ValueError, OSError):  # the file may be closed already
+                cast("Generator", frames).close()
 
     def _unpacked(self, number: int) -> np.ndarray:
         """A frame of bits. Frames follow one another without a gap, and pydicom 3.0 breaks off a
