@@ -5,6 +5,7 @@ what an uninterrupted one would have seen, however many threads prepare it.
 """
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -13,14 +14,25 @@ from recipes.core.dataset import VOID
 BENDS = 5  # places along a side that are moved apart by an elastic warp
 HOLES = 2  # that are cut out of a view
 
+# An image of which only a part is looked at: from (top, left, height, width) to its pixels there.
+Parts = Callable[[tf.Tensor], tf.Tensor]
+
 
 def another(seed: tf.Tensor, number: int) -> tf.Tensor:
     """A further seed of one that is used already."""
     return tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed), number)
 
 
+def cut(image: tf.Tensor | Parts, window: tf.Tensor) -> tf.Tensor:
+    """The pixels of an image in a window: (top, left, height, width), all of it inside."""
+    if callable(image):
+        return image(window)
+    top, left, height, width = tf.unstack(window)
+    return image[top : top + height, left : left + width]
+
+
 def crop(
-    image: tf.Tensor,
+    image: tf.Tensor | Parts,
     mask: tf.Tensor,
     *,
     size: int,
@@ -32,7 +44,7 @@ def crop(
     """Cuts the same random square from image and mask; what lies outside is zero and void.
 
     Args:
-      image: (height, width, channels).
+      image: (height, width, channels), or what gives parts of it.
       mask: (height, width, 1) ids.
       size: side of the squares that come out.
       seed: a pair of integers.
@@ -41,31 +53,30 @@ def crop(
       near: a pixel that the square holds, in its middle half where the image goes on; below 0,
         anywhere.
     """
-    channels, draws = image.shape[-1], tf.random.stateless_uniform([3], seed)
+    draws, whole = tf.random.stateless_uniform([3], seed), tf.shape(mask)[:2]
     side = tf.cast(tf.round(size * tf.pow(2.0, zoom * (2.0 * draws[2] - 1.0))), tf.int32)
-    more = tf.maximum(side - tf.shape(mask)[:2], 0)
-    padding = [[0, more[0]], [0, more[1]], [0, 0]]
-    image = tf.pad(image, padding)
-    mask = tf.pad(mask, padding, constant_values=VOID)
-    room = tf.cast(tf.shape(mask)[:2] - side + 1, tf.float32)
+    room = tf.cast(tf.maximum(whole - side, 0) + 1, tf.float32)
     first = tf.floor(draws[:2] * room)
     if near is not None:
         held = tf.floor(near - (0.25 + 0.5 * draws[:2]) * tf.cast(side, tf.float32))
         first = tf.where(near < 0, first, tf.clip_by_value(held, 0.0, room - 1.0))
-    begin = tf.concat([tf.cast(first, tf.int32), [0]], 0)
-    image = tf.slice(image, begin, tf.stack([side, side, -1]))
-    mask = tf.slice(mask, begin, tf.stack([side, side, -1]))
+    begin = tf.cast(first, tf.int32)
+    extent = tf.minimum(side, whole - begin)
+    window = tf.concat([begin, extent], 0)
+    padding = [[0, side - extent[0]], [0, side - extent[1]], [0, 0]]
+    image = tf.pad(cut(image, window), padding)
+    mask = tf.pad(cut(mask, window), padding, constant_values=VOID)
     if zoom:
         # Both by half-pixel centres, so that a mask's edge stays on the image's.
         method = "bilinear" if smooth else "nearest"
         image = tf.cast(tf.image.resize(image, [size, size], method), image.dtype)
         mask = tf.image.resize(mask, [size, size], "nearest")
     shape = [size, size]
-    return tf.ensure_shape(image, [*shape, channels]), tf.ensure_shape(mask, [*shape, 1])
+    return tf.ensure_shape(image, [*shape, image.shape[-1]]), tf.ensure_shape(mask, [*shape, 1])
 
 
 def warp(
-    image: tf.Tensor,
+    image: tf.Tensor | Parts,
     mask: tf.Tensor,
     *,
     size: int,
@@ -83,7 +94,7 @@ def warp(
     image's own wherever the image goes on.
 
     Args:
-      image: (height, width, channels).
+      image: (height, width, channels), or what gives parts of it.
       mask: (height, width, 1) ids.
       size: side of the squares that come out.
       seed: a pair of integers.
@@ -94,8 +105,7 @@ def warp(
       smooth: whether the image is interpolated; the mask never is.
       near: see `crop`.
     """
-    channels, dtype = image.shape[-1], image.dtype
-    height, width = tf.unstack(tf.shape(mask)[:2])
+    whole = tf.shape(mask)[:2]
     draws = tf.random.stateless_uniform([5], seed)
     either = 2.0 * draws - 1.0
     side = size * tf.pow(2.0, zoom * either[0])
@@ -109,7 +119,7 @@ def warp(
     if elastic:
         coarse = tf.random.stateless_uniform([1, BENDS, BENDS, 2], another(seed, 7), -1.0, 1.0)
         at += tf.image.resize(coarse, [size, size], "bicubic")[0] * (elastic / size)
-    room = tf.cast(tf.stack([height, width]), tf.float32) - side
+    room = tf.cast(whole, tf.float32) - side
     middle = draws[3:] * room + side / 2
     if near is not None:
         ends = tf.stack([tf.broadcast_to(side / 2, [2]), room + side / 2])
@@ -118,30 +128,31 @@ def warp(
         middle = tf.where(near < 0, middle, held)
     at = at * side + middle
     nearest = tf.cast(tf.floor(at), tf.int32)
-    inside = tf.reduce_all(
-        (nearest >= 0) & (nearest < tf.stack([height, width])), -1, keepdims=True
-    )
+    inside = tf.reduce_all((nearest >= 0) & (nearest < whole), -1, keepdims=True)
+    upper = tf.floor(at - 0.5)
+    ends = tf.stack([tf.reduce_min(upper, (0, 1)), tf.reduce_max(upper, (0, 1)) + 1])
+    ends = tf.clip_by_value(tf.cast(ends, tf.int32), 0, whole - 1)
+    part = cut(image, tf.concat([ends[0], ends[1] - ends[0] + 1], 0))
+    channels, dtype = part.shape[-1], part.dtype
 
-    def look_up(pixels: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
-        row, column = (
-            tf.clip_by_value(where[..., i], 0, n - 1) for i, n in enumerate((height, width))
-        )
+    def look_up(pixels: tf.Tensor, where: tf.Tensor, origin: tf.Tensor) -> tf.Tensor:
+        row, column = tf.unstack(tf.clip_by_value(where, 0, whole - 1) - origin, axis=-1)
         flat = tf.reshape(pixels, [-1, pixels.shape[-1]])
-        return tf.gather(flat, row * width + column)
+        return tf.gather(flat, row * tf.shape(pixels)[1] + column)
 
     if smooth:
-        upper = tf.floor(at - 0.5)
-        part = at - 0.5 - upper
+        between = at - 0.5 - upper
         found = tf.zeros([size, size, channels])
         for down in (0, 1):
             for right in (0, 1):
                 corner = tf.cast(upper, tf.int32) + tf.constant((down, right))
-                share = tf.abs(1.0 - down - part[..., :1]) * tf.abs(1.0 - right - part[..., 1:])
-                found += share * tf.cast(look_up(image, corner), tf.float32)
+                share = tf.abs(1.0 - down - between[..., :1])
+                share *= tf.abs(1.0 - right - between[..., 1:])
+                found += share * tf.cast(look_up(part, corner, ends[0]), tf.float32)
         view = tf.cast(tf.where(inside, found, 0.0), dtype)
     else:
-        view = tf.where(inside, look_up(image, nearest), tf.cast(0, dtype))
-    ids = tf.where(inside, look_up(mask, nearest), tf.cast(VOID, mask.dtype))
+        view = tf.where(inside, look_up(part, nearest, ends[0]), tf.cast(0, dtype))
+    ids = tf.where(inside, look_up(mask, nearest, [0, 0]), tf.cast(VOID, mask.dtype))
     return tf.ensure_shape(view, [size, size, channels]), tf.ensure_shape(ids, [size, size, 1])
 
 

@@ -18,6 +18,9 @@ from recipes.core.plan import Plan
 
 BUFFER = 4096  # examples kept for shuffling, as compressed bytes: a whole small dataset
 MEMORY = 1e9  # bytes of decoded images that may stay in memory
+# Around a window of a JPEG: colour that is stored at half the resolution is interpolated, and the
+# decoder takes the window's border for the image's.
+RIM = 4
 
 
 class Image(NamedTuple):
@@ -40,7 +43,8 @@ def training_batches(
     """Endless batches of (float32 pixels, uint8 ids), beginning with the one of `first_step`.
 
     Decoded images stay in memory when all of them fit into `memory` bytes: decoding a PNG costs as
-    much as a fifth of a training step on a CPU. What is drawn is the same either way.
+    much as a fifth of a training step on a CPU. Of a JPEG that does not stay only the part that
+    is drawn is decoded. What is drawn is the same either way.
 
     Args:
       builder: the dataset's, prepared.
@@ -52,27 +56,26 @@ def training_batches(
     """
     data = plan.dataset
     if held_out is None:
-        stream, decode = _stored(builder, data, data.train, shuffle_seed=plan.seed)
+        stream = _stored(builder, data, data.train, shuffle_seed=plan.seed)
         count = data.train_examples
     else:
-        stream, decode = _stored(builder, data, pool(data))
-        stream, count = _chosen(stream, ~held_out), int((~held_out).sum())
+        stream = _chosen(_stored(builder, data, pool(data)), ~held_out)
+        count = int((~held_out).sum())
 
-    def draw(
-        position: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return view(*example, position, plan)
-
-    threads = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     pixel = data.channels * np.dtype(builder.info.features[data.image_key].np_dtype).itemsize + 1
     fits = count * data.height * data.width * pixel <= memory
+    decode = _decoder(builder, data, parts=not fits)
+
+    def draw(position: tf.Tensor, example: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels, ids = example if fits else decode(example)
+        return view(pixels, ids, position, plan)
+
+    threads = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     if fits:
         stream = stream.map(decode, **threads).cache()
     # Otherwise what waits in the buffer waits as compressed bytes, and is decoded when drawn.
     stream = stream.shuffle(min(BUFFER, count), seed=plan.seed).repeat()
     stream = stream.skip(first_step * plan.batch)
-    if not fits:
-        stream = stream.map(decode, **threads)
     stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step * plan.batch), stream)
     stream = stream.map(draw, **threads)
     return stream.batch(plan.batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
@@ -85,16 +88,15 @@ def pool(data: ds.Dataset) -> str:
 
 def _stored(
     builder: Any, data: ds.Dataset, split: str, *, shuffle_seed: int | None = None
-) -> tuple[tf.data.Dataset, Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]]:
-    """The examples of a split, not decoded yet, and what decodes them to pixels and ids."""
-    skipped = {
-        key: tfds.decode.SkipDecoding()
-        for key in (data.image_key, data.mask_key)
-        if isinstance(builder.info.features[key], tfds.features.Image)
-    }
+) -> tf.data.Dataset:
+    """The examples of a split, not decoded yet; `_decoder` decodes them."""
     options = tf.data.Options()
     options.deterministic = True
-    stream = builder.as_dataset(
+    # Images are decoded side by side; that each is also spread over the cores only adds hand-overs.
+    options.threading.max_intra_op_parallelism = 1
+    keys = (data.image_key, data.mask_key)
+    skipped = {key: tfds.decode.SkipDecoding() for key in keys if _is_image(builder, key)}
+    return builder.as_dataset(
         split=split,
         shuffle_files=shuffle_seed is not None,
         read_config=tfds.ReadConfig(
@@ -105,21 +107,64 @@ def _stored(
             # Drawn anew in each pass, files would come in another order from a cache.
             shuffle_reshuffle_each_iteration=False,
         ),
-        decoders=tfds.decode.PartialDecoding(
-            {data.image_key: True, data.mask_key: True}, decoders=skipped
-        ),
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True), decoders=skipped),
     )
 
-    def decode(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        image, mask = (
-            builder.info.features[key].decode_example(example[key])
-            if key in skipped
-            else example[key]
-            for key in (data.image_key, data.mask_key)
-        )
-        return tf.ensure_shape(image, [None, None, data.channels]), checked_ids(mask, data)
 
-    return stream, decode
+def _is_image(builder: Any, key: str) -> bool:
+    return isinstance(builder.info.features[key], tfds.features.Image)
+
+
+def _decoder(
+    builder: Any, data: ds.Dataset, *, parts: bool = False
+) -> Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor | augment.Parts, tf.Tensor]]:
+    """What decodes an example of `_stored` to its pixels and ids.
+
+    Args:
+      builder: the dataset's, prepared.
+      data: what is known of it.
+      parts: whether pixels may be decoded when they are asked for, part by part.
+    """
+    features = builder.info.features
+
+    def whole(key: str, value: tf.Tensor) -> tf.Tensor:
+        return features[key].decode_example(value) if _is_image(builder, key) else value
+
+    def decode(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor | augment.Parts, tf.Tensor]:
+        stored, shape = example[data.image_key], [None, None, data.channels]
+        ids = checked_ids(whole(data.mask_key, example[data.mask_key]), data)
+
+        def part(window: tf.Tensor) -> tf.Tensor:
+            found = tf.cond(
+                tf.io.is_jpeg(stored),
+                lambda: jpeg_part(stored, window, size=tf.shape(ids)[:2], channels=data.channels),
+                lambda: augment.cut(whole(data.image_key, stored), window),
+            )
+            return tf.ensure_shape(found, shape)
+
+        # What has classes or values of its own decodes itself.
+        plain = type(features[data.image_key]) is tfds.features.Image
+        if parts and plain and features[data.image_key].np_dtype == np.uint8:
+            return part, ids
+        return tf.ensure_shape(whole(data.image_key, stored), shape), ids
+
+    return decode
+
+
+def jpeg_part(stored: tf.Tensor, window: tf.Tensor, *, size: tf.Tensor, channels: int) -> tf.Tensor:
+    """The pixels of a JPEG in a window, the same as those of the whole image.
+
+    Args:
+      stored: its bytes.
+      window: (top, left, height, width).
+      size: height and width of the image.
+      channels: that come out.
+    """
+    first, end = tf.maximum(window[:2] - RIM, 0), tf.minimum(window[:2] + window[2:] + RIM, size)
+    found = tf.image.decode_and_crop_jpeg(
+        stored, tf.concat([first, end - first], 0), channels=channels
+    )
+    return augment.cut(found, tf.concat([window[:2] - first, window[2:]], 0))
 
 
 def _chosen(stream: tf.data.Dataset, wanted: np.ndarray) -> tf.data.Dataset:
@@ -129,7 +174,7 @@ def _chosen(stream: tf.data.Dataset, wanted: np.ndarray) -> tf.data.Dataset:
 
 
 def view(
-    image: tf.Tensor, ids: tf.Tensor, position: tf.Tensor, plan: Plan
+    image: tf.Tensor | augment.Parts, ids: tf.Tensor, position: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The random view of one example that belongs to its position in the stream."""
     seeds = [[plan.seed * 8 + i, tf.cast(position, tf.int32)] for i in range(8)]
@@ -141,10 +186,13 @@ def view(
         side=plan.crop * 2.0**-plan.zoom,
     )
     top = plan.dataset.pixel_top
-    image = tf.cast(image, tf.float32)
+
+    def part(window: tf.Tensor) -> tf.Tensor:
+        return tf.cast(augment.cut(image, window), tf.float32)
+
     if plan.rotate or plan.shear or plan.elastic:
         image, ids = augment.warp(
-            image,
+            part,
             ids,
             size=plan.crop,
             seed=seeds[0],
@@ -156,7 +204,7 @@ def view(
         )
     else:
         image, ids = augment.crop(
-            image, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom, near=near
+            part, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom, near=near
         )
     image, ids = augment.turn(image, ids, seed=seeds[1], upright=plan.upright)
     image = augment.light(image, seed=seeds[2], strength=plan.light, top=top)
@@ -169,13 +217,26 @@ def view(
 
 def checked_ids(mask: tf.Tensor, data: ds.Dataset) -> tf.Tensor:
     """Stored mask values to ids and void, as a uint8 tensor; any other value stops the run."""
-    mask = tf.cast(mask, tf.int32)
-    ids = tf.where(mask == data.raw_void, ds.VOID, mask - data.mask_offset)
-    strange = (mask != data.raw_void) & ((ids < 0) | (ids >= len(data.classes)))
-    values = tf.unique(tf.boolean_mask(mask, strange)).y
-    told = tf.strings.format("<<a mask holds {}>>", values)
-    with tf.control_dependencies([tf.debugging.Assert(tf.size(values) == 0, [told])]):
-        return tf.cast(ids, tf.uint8)
+    last = data.mask_offset + len(data.classes) - 1
+    if mask.dtype != tf.uint8 or last > 255:
+        mask = tf.cast(mask, tf.int32)
+    held = range(mask.dtype.min, mask.dtype.max + 1)
+    # Small values are compared as they are: four times as fast.
+    known = (mask >= data.mask_offset) & (mask <= last)
+    void = mask == data.raw_void if data.raw_void in held else tf.zeros_like(known)
+    strange = ~(known | void)
+
+    def tell() -> tf.Tensor:
+        values = tf.unique(tf.boolean_mask(tf.cast(mask, tf.int32), strange)).y
+        return tf.strings.format("<<a mask holds {}>>", values)
+
+    wrong = tf.reduce_any(strange)
+    told = tf.cond(wrong, tell, lambda: "")
+    with tf.control_dependencies([tf.debugging.Assert(~wrong, [told])]):
+        if mask.dtype == tf.uint8 and data.mask_offset == 0 and data.raw_void == ds.VOID:
+            return tf.identity(mask)
+        ids = tf.cast(mask, tf.int32) - data.mask_offset
+        return tf.cast(tf.where(void, ds.VOID, ids), tf.uint8)
 
 
 def unknown_values(text: str, data: ds.Dataset) -> ds.DatasetError | None:
@@ -202,8 +263,8 @@ def held_out_images(
       names: id and group of each example of `pool(data)`, in stored order.
       held_out: true for those of the fold.
     """
-    stream, decode = _stored(builder, data, pool(data))
-    read = _chosen(stream, held_out).map(decode, num_parallel_calls=2, deterministic=True)
+    stream = _chosen(_stored(builder, data, pool(data)), held_out)
+    read = stream.map(_decoder(builder, data), num_parallel_calls=2, deterministic=True)
     chosen = [name for name, held in zip(names, held_out, strict=True) if held]
     try:
         for (name, group), (pixels, ids) in zip(chosen, read.as_numpy_iterator(), strict=True):

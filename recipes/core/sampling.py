@@ -31,9 +31,6 @@ def place(
     """
     flat, columns = tf.reshape(ids, [-1]), tf.shape(ids)[1]
     draws = tf.random.stateless_uniform([3], seed)
-    counts = tf.math.bincount(tf.cast(flat, tf.int32), minlength=VOID + 1, maxlength=VOID + 1)
-    weights = tf.where(counts[: len(rarity)] > 0, tf.constant(rarity, tf.float32), 0.0)
-    known = tf.reduce_sum(weights) > 0
 
     def one_of(wanted: tf.Tensor) -> tf.Tensor:
         found = tf.where(wanted)[:, 0]
@@ -41,15 +38,25 @@ def place(
         at = tf.cast(found[tf.minimum(chosen, tf.size(found) - 1)], tf.int32)
         return tf.cast(tf.stack([at // columns, at % columns]), tf.float32) + 0.5
 
+    def labelled() -> tf.Tensor:
+        void = tf.math.count_nonzero(flat == VOID, dtype=tf.int32)
+        much = (tf.cast(void, tf.float32) >= side * side) & (void < tf.size(flat))
+        return tf.cond(much, lambda: one_of(flat != VOID), lambda: tf.constant(ANYWHERE))
+
     def rare() -> tf.Tensor:
+        counts = tf.math.bincount(
+            tf.cast(flat, tf.int32), minlength=len(rarity), maxlength=len(rarity)
+        )
+        weights = tf.where(counts > 0, tf.constant(rarity, tf.float32), 0.0)
         ends = tf.cumsum(weights)
         chosen = tf.reduce_sum(tf.cast(ends <= draws[1] * ends[-1], tf.int32))
-        # Rounding may carry the draw past the last class that is there.
-        last = tf.reduce_max(tf.where(weights > 0)[:, 0])
-        return one_of(flat == tf.cast(tf.minimum(tf.cast(chosen, tf.int64), last), flat.dtype))
 
-    def labelled() -> tf.Tensor:
-        much = tf.cast(counts[VOID], tf.float32) >= side * side
-        return tf.cond(known & much, lambda: one_of(flat != VOID), lambda: tf.constant(ANYWHERE))
+        def of_class() -> tf.Tensor:
+            # Rounding may carry the draw past the last class that is there.
+            last = tf.reduce_max(tf.where(weights > 0)[:, 0])
+            return one_of(flat == tf.cast(tf.minimum(tf.cast(chosen, tf.int64), last), flat.dtype))
 
-    return tf.cond(known & (draws[0] < share), rare, labelled)
+        return tf.cond(ends[-1] > 0, of_class, labelled)
+
+    # A look at every pixel costs as much as a fifth of decoding the image: only where it is needed.
+    return tf.cond(draws[0] < share, rare, labelled) if share else labelled()
