@@ -8,7 +8,6 @@ docs/audit.md says how labels are ranked and what the files hold.
 """
 
 import pathlib
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,8 +15,8 @@ from typing import Any
 from absl import app, flags
 
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
+from recipes.core import command, runs
 from recipes.core import plan as plans
-from recipes.core import quiet, runs
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
@@ -34,19 +33,17 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and audits."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    quiet.quiet()
-    try:
-        audit(
-            workdir=FLAGS.workdir,
-            most=FLAGS.most,
-            everything=bool(FLAGS["all"].value),
-            data_dir=FLAGS.data_dir,
-            json=FLAGS.json,
-        )
-    except RecipeError as error:
-        sys.exit(f"error: {error}")
+    command.run(argv, _from_flags)
+
+
+def _from_flags() -> None:
+    audit(
+        workdir=FLAGS.workdir,
+        most=FLAGS.most,
+        everything=bool(FLAGS["all"].value),
+        data_dir=FLAGS.data_dir,
+        json=FLAGS.json,
+    )
 
 
 def audit(

@@ -8,14 +8,13 @@ docs/scores.md says what each figure is.
 
 import math
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags
 
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
-from recipes.core import boundaries, quiet, runs
+from recipes.core import boundaries, command, runs
 from recipes.core import plan as plans
 from recipes.core.errors import RecipeError
 
@@ -36,20 +35,18 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and scores."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    quiet.quiet()
-    try:
-        evaluate(
-            workdir=FLAGS.workdir,
-            against=FLAGS.against,
-            split=FLAGS.split,
-            data_dir=FLAGS.data_dir,
-            nsd_tolerance=FLAGS.nsd_tolerance,
-            json=FLAGS.json,
-        )
-    except RecipeError as error:
-        sys.exit(f"error: {error}")
+    command.run(argv, _from_flags)
+
+
+def _from_flags() -> None:
+    evaluate(
+        workdir=FLAGS.workdir,
+        against=FLAGS.against,
+        split=FLAGS.split,
+        data_dir=FLAGS.data_dir,
+        nsd_tolerance=FLAGS.nsd_tolerance,
+        json=FLAGS.json,
+    )
 
 
 def evaluate(

@@ -13,7 +13,6 @@ import itertools
 import os
 import pathlib
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,8 +20,8 @@ import numpy as np
 from absl import app, flags
 
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
+from recipes.core import command, runs
 from recipes.core import plan as plans
-from recipes.core import quiet, runs
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
@@ -43,25 +42,23 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and exports."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    quiet.quiet()
+    command.run(argv, _from_flags)
+
+
+def _from_flags() -> None:
     # TensorFlow on a GPU rounds products to 10 bits, and its models are compared with others'.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["KERAS_BACKEND"] = "tensorflow"  # which reads the models of other backends
-    try:
-        export(
-            workdir=FLAGS.workdir,
-            format=FLAGS.format,
-            output=FLAGS.output,
-            size=FLAGS.size,
-            quantize=FLAGS.quantize,
-            images=FLAGS.images,
-            data_dir=FLAGS.data_dir,
-            json=FLAGS.json,
-        )
-    except RecipeError as error:
-        sys.exit(f"error: {error}")
+    export(
+        workdir=FLAGS.workdir,
+        format=FLAGS.format,
+        output=FLAGS.output,
+        size=FLAGS.size,
+        quantize=FLAGS.quantize,
+        images=FLAGS.images,
+        data_dir=FLAGS.data_dir,
+        json=FLAGS.json,
+    )
 
 
 def export(

@@ -7,17 +7,16 @@ the answer is that of the whole image at once. Names are kept. Images whose mask
 out, so a prediction that was stopped goes on where it was.
 """
 
-import hashlib
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags
 
-from recipes.core import outputs, quiet, runs
+from recipes.core import command, outputs, runs
 from recipes.core.errors import RecipeError
+from seg_datasets.core import records
 
 FLAGS = flags.FLAGS
 _SETTINGS = "prediction.json"
@@ -40,23 +39,21 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and predicts."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    quiet.quiet()
-    try:
-        predict(
-            workdir=FLAGS.workdir,
-            source=FLAGS.input,
-            output=FLAGS.output,
-            write=FLAGS.write,
-            turns=FLAGS.turns,
-            window=FLAGS.window,
-            overwrite=FLAGS.overwrite,
-            dicom_window=FLAGS.dicom_window,
-            json=FLAGS.json,
-        )
-    except RecipeError as error:
-        sys.exit(f"error: {error}")
+    command.run(argv, _from_flags)
+
+
+def _from_flags() -> None:
+    predict(
+        workdir=FLAGS.workdir,
+        source=FLAGS.input,
+        output=FLAGS.output,
+        write=FLAGS.write,
+        turns=FLAGS.turns,
+        window=FLAGS.window,
+        overwrite=FLAGS.overwrite,
+        dicom_window=FLAGS.dicom_window,
+        json=FLAGS.json,
+    )
 
 
 def predict(
@@ -180,7 +177,7 @@ def _grey(said: str | None) -> str | list[float] | None:
 
 
 def _digest(model: pathlib.Path) -> str:
-    return hashlib.sha256(model.read_bytes()).hexdigest() if model.exists() else ""
+    return records.digest(model)[0] if model.exists() else ""
 
 
 def _probabilities(folder: pathlib.Path, name: str) -> bool:

@@ -11,7 +11,6 @@ expect: building IoU 0.93 on the test split, two cities that were not trained on
 """
 
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,8 +18,8 @@ from typing import Any
 from absl import app, flags
 
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
+from recipes.core import command, planning, runs
 from recipes.core import plan as plans
-from recipes.core import planning, quiet, runs
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
@@ -81,23 +80,21 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and trains."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    quiet.quiet()
+    command.run(argv, _from_flags)
+
+
+def _from_flags() -> None:
     overrides = _given(sorted(planning.OVERRIDES))
-    try:
-        if "class_weights" in overrides:
-            overrides["class_weights"] = _numbers(overrides["class_weights"])
-        train_and_evaluate(
-            dataset=FLAGS.dataset,
-            data_dir=FLAGS.data_dir,
-            workdir=FLAGS.workdir,
-            resume=FLAGS.resume,
-            described=_given(DESCRIBED),
-            overrides=overrides,
-        )
-    except RecipeError as error:
-        sys.exit(f"error: {error}")
+    if "class_weights" in overrides:
+        overrides["class_weights"] = _numbers(overrides["class_weights"])
+    train_and_evaluate(
+        dataset=FLAGS.dataset,
+        data_dir=FLAGS.data_dir,
+        workdir=FLAGS.workdir,
+        resume=FLAGS.resume,
+        described=_given(DESCRIBED),
+        overrides=overrides,
+    )
 
 
 def train_and_evaluate(

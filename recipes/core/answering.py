@@ -1,5 +1,6 @@
 """What a model says of windows, and of whole images that are written as they are answered."""
 
+import contextlib
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -66,8 +67,6 @@ def answer(
       keep: also write the probabilities.
       progress: called with the share that is done.
     """
-    import contextlib
-
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(outputs.masks(folder / "masks" / name, image))
         if keep:

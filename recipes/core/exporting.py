@@ -19,6 +19,7 @@ import numpy as np
 from recipes.core import tiling
 from recipes.core.errors import RecipeError
 from recipes.core.plan import Plan
+from seg_datasets.core import records
 
 # What each format is written and run with, by the names Python and pip know.
 NEEDS = {
@@ -212,7 +213,7 @@ def weights_digest(model: Any) -> str:
 def file_digests(folder: pathlib.Path) -> dict[str, str]:
     """The sha256 of each file in a folder, by its path."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): records.digest(path)[0]
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from recipes.core import runs
 from recipes.core.dataset import VOID
 from recipes.core.errors import RecipeError
 from recipes.core.inputs import Input
@@ -103,7 +104,7 @@ def palette(path: pathlib.Path, mask: pathlib.Path, colours: Sequence[Sequence[i
     table = np.full((256, 3), 128, np.uint8)
     table[: len(colours)] = colours
     image.putpalette(table.tobytes())
-    _write_whole(path.with_name(path.name + ".png"), lambda part: image.save(part, "PNG"))
+    runs.write_whole(path.with_name(path.name + ".png"), lambda part: image.save(part, "PNG"))
 
 
 def polygons(path: pathlib.Path, mask: pathlib.Path, classes: Sequence[str]) -> None:
@@ -140,14 +141,14 @@ def polygons(path: pathlib.Path, mask: pathlib.Path, classes: Sequence[str]) -> 
                 first = False
             file.write("]}\n")
 
-    _write_whole(path.with_name(path.name + ".geojson"), write)
+    runs.write_whole(path.with_name(path.name + ".geojson"), write)
 
 
 def coco(
     path: pathlib.Path, masks_of: Sequence[tuple[str, pathlib.Path]], classes: Sequence[str]
 ) -> None:
     """One COCO file: an annotation for each area of each class but the first, as runs."""
-    from pycocotools import mask as runs
+    from pycocotools import mask as rle
     from scipy import ndimage
 
     images: list[dict[str, Any]] = []
@@ -167,7 +168,7 @@ def coco(
             for at, where in enumerate(ndimage.find_objects(areas, count), 1):
                 own = np.zeros(ids.shape, np.uint8, order="F")
                 own[where] = areas[where] == at
-                encoded = runs.encode(own)
+                encoded = rle.encode(own)
                 annotations.append(
                     {
                         "id": len(annotations) + 1,
@@ -177,8 +178,8 @@ def coco(
                             "size": encoded["size"],
                             "counts": encoded["counts"].decode(),
                         },
-                        "area": int(runs.area(encoded)),
-                        "bbox": [float(v) for v in runs.toBbox(encoded)],
+                        "area": int(rle.area(encoded)),
+                        "bbox": [float(v) for v in rle.toBbox(encoded)],
                         "iscrowd": 0,
                     }
                 )
@@ -187,7 +188,7 @@ def coco(
         "annotations": annotations,
         "categories": [{"id": i, "name": name} for i, name in enumerate(classes) if i],
     }
-    _write_whole(path, lambda part: part.write_text(json.dumps(data), encoding="utf-8"))
+    runs.write_whole(path, lambda part: part.write_text(json.dumps(data), encoding="utf-8"))
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:
@@ -224,12 +225,3 @@ def _window(part: Part) -> Any:
 
     rows, columns = part.rows, part.columns
     return Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-
-
-def _write_whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> None:
-    part = path.with_name(f".part-{path.name}")
-    try:
-        write(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -145,5 +145,8 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> None:
     """Has a file written beside its place and moves it there: a killed run leaves the old one."""
     part = path.with_name(f".part-{path.name}")
-    write(part)
-    part.replace(path)
+    try:
+        write(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

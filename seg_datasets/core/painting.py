@@ -66,15 +66,7 @@ def _pairs(data: Sequence[float]) -> list[tuple[float, float]]:
 
 def _polygon(data: Sequence[Any], size: tuple[int, int]) -> Window:
     """[x, y, …]: filled with its outline, at points between pixels too. LabelMe."""
-    points = _pairs(data)
-    if len(points) < 2:  # has a finding of its own
-        return _NOTHING
-    xs, ys = zip(*points, strict=True)
-
-    def draw(on: ImageDraw.ImageDraw, left: int, top: int) -> None:
-        on.polygon([(x - left, y - top) for x, y in points], fill=1, outline=1)
-
-    return _canvas(xs, ys, size, draw)
+    return _by_pillow(data, size, least=2, outline=1)
 
 
 def _rings(data: Sequence[Any], size: tuple[int, int]) -> Window:
@@ -96,13 +88,19 @@ def _rings(data: Sequence[Any], size: tuple[int, int]) -> Window:
 
 def _filled(data: Sequence[Any], size: tuple[int, int]) -> Window:
     """[x, y, …]: filled as Pillow does, without an outline of its own. Cityscapes."""
+    return _by_pillow(data, size, least=3, outline=None)
+
+
+def _by_pillow(
+    data: Sequence[Any], size: tuple[int, int], *, least: int, outline: int | None
+) -> Window:
     points = _pairs(data)
-    if len(points) < 3:  # has a finding of its own
+    if len(points) < least:  # has a finding of its own
         return _NOTHING
     xs, ys = zip(*points, strict=True)
 
     def draw(on: ImageDraw.ImageDraw, left: int, top: int) -> None:
-        on.polygon([(x - left, y - top) for x, y in points], fill=1)
+        on.polygon([(x - left, y - top) for x, y in points], fill=1, outline=outline)
 
     return _canvas(xs, ys, size, draw)
 

@@ -1,6 +1,6 @@
 """Shapes: what is wrong with the polygons of an annotation, told from their points alone.
 
-A source calls `shape_faults` on each shape that `suspects` suspects, `covered` on those of one
+`judging` calls `shape_faults` on each shape that `suspects.faulty` names, `covered` on those of one
 image, and keeps what comes out as `Remark`s.
 """
 

@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from seg_datasets.core.drawing import Shape
-from seg_datasets.core.sources import annotated, foreign, tracks
-from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
+from seg_datasets.core.sources import annotated, foreign, left_open, tracks
+from seg_datasets.core.sources.annotated import Annotated, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 
@@ -96,14 +96,8 @@ def _shapes(source: Cvat, tag: str, fields: Mapping[str, str], path: str) -> Ite
     """What CVAT's own mask export makes of an element."""
     if tag == "tag":
         return
-    if tag in _WITHOUT_AREA:
-        if source.line_width is None:
-            raise AnnotationError(
-                f"{path} holds {tag!r}, which has no area; say `line_width` of SOURCE, 0 to leave "
-                "such shapes out"
-            )
-        if source.line_width == 0:
-            return
+    if tag in _WITHOUT_AREA and not left_open.paints_lines(source.line_width, tag, path=path):
+        return
     label = fields["label"]
     if tag == "mask":
         window = [int(fields[key]) for key in ("left", "top", "width", "height")]

@@ -1,4 +1,5 @@
-"""What tools leave open: the order of painting, where an image lies, how good a box is."""
+"""What tools leave open: the order of painting, how wide a line is, where an image lies, how good a
+box is."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import TypeVar
 from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark
-from seg_datasets.core.sources.annotated import Annotated, ShapeSource
+from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 
@@ -59,6 +60,20 @@ def annotated(
     ordered = in_order(found, order, area=lambda one: one.area)
     shapes, names = [one.shape for one in ordered], [one.name for one in ordered]
     return Annotated(image, shapes, size, file, names)
+
+
+def paints_lines(line_width: float | None, kind: str, *, path: str) -> bool:
+    """Whether a shape without area is painted.
+
+    Raises:
+      AnnotationError: `line_width` is not stated, and how wide a line is cannot be read from it.
+    """
+    if line_width is None:
+        raise AnnotationError(
+            f"{path} holds {kind!r}, which has no area; say `line_width` of SOURCE, 0 to leave "
+            "such shapes out"
+        )
+    return line_width != 0
 
 
 def image_of(folder: Folder, file: str, *, place: str, name: str) -> str:

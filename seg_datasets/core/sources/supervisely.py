@@ -16,8 +16,8 @@ from seg_datasets.core import drawing, images
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.runs import alternating
 from seg_datasets.core.sample import same
-from seg_datasets.core.sources import annotated, foreign
-from seg_datasets.core.sources.annotated import Annotated, AnnotationError, ShapeSource
+from seg_datasets.core.sources import annotated, foreign, left_open
+from seg_datasets.core.sources.annotated import Annotated, ShapeSource
 from seg_datasets.core.sources.base import Scan
 from seg_datasets.core.sources.folder import Folder
 from seg_datasets.core.sources.image_mask_folders import EXTENSIONS
@@ -97,14 +97,8 @@ def _shapes(
     source: Supervisely, one: Mapping[str, Any], size: tuple[int, int], path: str
 ) -> Iterator[Shape]:
     label, kind = str(one["classTitle"]), one["geometryType"]
-    if kind in _WITHOUT_AREA:
-        if source.line_width is None:
-            raise AnnotationError(
-                f"{path} holds {kind!r}, which has no area; say `line_width` of SOURCE, 0 to leave "
-                "such shapes out"
-            )
-        if source.line_width == 0:
-            return
+    if kind in _WITHOUT_AREA and not left_open.paints_lines(source.line_width, kind, path=path):
+        return
     if kind == "polygon":
         outer, holes = one["points"]["exterior"], one["points"].get("interior") or ()
         yield Shape(label, "opencv", [_whole(ring) for ring in (outer, *holes)])
