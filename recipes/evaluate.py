@@ -16,6 +16,7 @@ from absl import app, flags
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
 from recipes.core import boundaries, command, runs
 from recipes.core import plan as plans
+from recipes.core.dataset import HELD_OUT
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
@@ -25,7 +26,7 @@ def define_flags() -> None:
     """Defines the flags; not at import: who imports a recipe may have flags of these names."""
     flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
     flags.DEFINE_string("against", None, "Folder of another run of the dataset, to compare with.")
-    flags.DEFINE_string("split", "test", "Split to score, or a part of one: test[:10%].")
+    flags.DEFINE_string("split", "test", "Split to score, a part of one: test[:10%], or held_out.")
     flags.DEFINE_string("data_dir", None, "Where the dataset lies, if it was moved.")
     flags.DEFINE_float(
         "nsd_tolerance", boundaries.TOLERANCE, "Pixels a border may be off and is still met."
@@ -64,7 +65,7 @@ def evaluate(
     Args:
       workdir: folder of the run.
       against: folder of another run, scored on the same images and compared, group by group.
-      split: of the run's dataset.
+      split: of the run's dataset, or `held_out`: what the run was validated on in place of one.
       data_dir: where the dataset lies now; where it lay in training when None.
       nsd_tolerance: pixels a border may be off and is still met.
       json: file that takes what is returned.
@@ -117,7 +118,8 @@ def evaluate(
 
 def _seen_before(plan: plans.Plan, split: str) -> str:
     """What makes a score look better than it is; nothing for a split that was kept apart."""
-    if split == plan.dataset.validation:
+    chosen = HELD_OUT if plan.dataset.held_out else plan.dataset.validation
+    if split == chosen:
         return f"the model was chosen by its score on {split}: a test split says more."
     if split.split("[", maxsplit=1)[0] == plan.dataset.train.split("[", maxsplit=1)[0]:
         return f"the model was trained on {plan.dataset.train}: {split} may hold the same images."

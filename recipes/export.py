@@ -159,6 +159,7 @@ def _compare(
 ) -> dict[str, Any]:
     """The comparison on real images, as `model.json` holds it."""
     from recipes.core import conclude, data, exporting, parity, scoring
+    from recipes.core.unseen import Unseen
 
     # Loaded anew: what happened to the model on its way into the file would show.
     trained = conclude.load_best(run)
@@ -167,8 +168,9 @@ def _compare(
     reduced = model is not trained
     before = parity.of_keras(scoring.predictor(trained, depth=plan.depth))
     answer = parity.of_file(path)
-    split = plan.dataset.test or plan.dataset.validation
-    stream = (image.pixels for image in data.images(builder, plan.dataset, split))
+    split = plan.dataset.test
+    kept = data.images(builder, plan.dataset, split) if split else Unseen(builder, plan).images()
+    stream = (image.pixels for image in kept)
     _, height, width, _ = given.shape
     exported, precision = parity.Difference(), parity.Difference()
     for pixels in parity.pieces(

@@ -1,6 +1,5 @@
 """The flags that make a plan again: what a flag had to say, and what was planned without one."""
 
-import re
 import shlex
 from typing import Any
 
@@ -92,8 +91,8 @@ def _described(plan: Plan) -> dict[str, Any]:
             flags[name] = value
     if all(name == f"class {i}" for i, name in enumerate(data.classes)):
         flags["num_classes"] = len(data.classes)
-    if held_out := re.fullmatch(r"train\[(\d+)%:\]", data.validation):
-        flags["validation_share"] = 100 - int(held_out[1])
+    if data.held_out:
+        flags["validation_share"] = data.held_out
     return flags
 
 

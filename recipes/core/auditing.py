@@ -101,16 +101,16 @@ def sources(
 
     dataset, found, notes = plan.dataset, list[Source](), list[str]()
 
-    def of_split(split: str) -> Source:
+    def of(split: str, images: Callable[[], Iterator[Image]], name: str = "") -> Source:
         def each() -> Iterator[tuple[str, Image, Predict]]:
             predict = scoring.predictor(conclude.load_best(run), depth=plan.depth)
-            for image in data.images(builder, dataset, split):
+            for image in images():
                 yield split, image, predict
 
-        return Source(split, each)
+        return Source(name or split, each)
 
     def split_of(name: str) -> str:
-        if not validation:
+        if not validation and not dataset.held_out:
             return data.pool(dataset)
         return dataset.validation if name in validation else dataset.train
 
@@ -122,7 +122,8 @@ def sources(
 
         return Source(unseen.name, each)
 
-    validation = _ids(builder, dataset.validation) if plan.folds else frozenset()
+    cut = plan.folds and not dataset.held_out
+    validation = _ids(builder, dataset.validation) if cut else frozenset()
     if plan.folds:
         if plan.fold < 0:
             found += [of_fold(u, folds.run_of(run, u.plan.fold)) for u in each_fold(builder, plan)]
@@ -133,16 +134,17 @@ def sources(
                 "not judged. A run with --fold=-1 judges all of them."
             )
     else:
-        found.append(of_split(dataset.validation))
+        unseen = Unseen(builder, plan)
+        found.append(of(dataset.validation, unseen.images, unseen.name))
         notes.append(
             f"The run has no folds: {dataset.train} was trained on and "
             + ("its labels look better than they are." if everything else "is not judged.")
             + " Train with --folds=3 to judge every label by a model that has not seen it."
         )
         if everything:
-            found.append(of_split(dataset.train))
-    if dataset.test is not None:
-        found.append(of_split(dataset.test))
+            found.append(of(dataset.train, unseen.seen))
+    if (test := dataset.test) is not None:
+        found.append(of(test, lambda: data.images(builder, dataset, test)))
     return found, notes
 
 

@@ -6,7 +6,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.core import boundaries, data, folds, metrics, norm, page, pictures, runs, scoring
+from recipes.core import (
+    boundaries,
+    data,
+    folds,
+    metrics,
+    norm,
+    page,
+    pictures,
+    runs,
+    scoring,
+    unseen,
+)
 from recipes.core.plan import Plan
 from recipes.core.unseen import Unseen, each_fold
 
@@ -43,18 +54,16 @@ def score_split(
       DatasetError: no such split, or a mask value that no class has.
     """
     classes = plan.dataset.classes
-    images = data.images(builder, plan.dataset, split)
+    images = unseen.images(builder, plan, split)
     found = scoring.answers(images, predict, classes=len(classes), nsd_tolerance=nsd_tolerance)
     return scoring.score(found, split=split, classes=classes, nsd_tolerance=nsd_tolerance)
 
 
 def out_of_fold(builder: Any, plan: Plan, run: runs.Run) -> Iterator[tuple[data.Image, Predict]]:
     """Every image of train and validation, and the model of an ensemble that has not seen it."""
-    for unseen in each_fold(builder, plan):
-        predict = scoring.predictor(
-            load_best(folds.run_of(run, unseen.plan.fold)), depth=plan.depth
-        )
-        for image in unseen.images():
+    for held in each_fold(builder, plan):
+        predict = scoring.predictor(load_best(folds.run_of(run, held.plan.fold)), depth=plan.depth)
+        for image in held.images():
             yield image, predict
 
 
@@ -115,8 +124,8 @@ def _exam(builder: Any, plan: Plan, run: runs.Run) -> tuple[str, Exam]:
     if dataset.test is not None:
         test = dataset.test
         return test, lambda: ((i, predict) for i in data.images(builder, dataset, test))
-    unseen = Unseen(builder, plan)
-    return unseen.name, lambda: ((image, predict) for image in unseen.images())
+    held = Unseen(builder, plan)
+    return held.name, lambda: ((image, predict) for image in held.images())
 
 
 def _score(plan: Plan, exam: Iterable[tuple[data.Image, Predict]], split: str) -> scoring.Score:

@@ -83,7 +83,7 @@ def training_batches(
 
 def pool(data: ds.Dataset) -> str:
     """The examples that folds are made of, as a split."""
-    return f"{data.train}+{data.validation}"
+    return data.train if data.held_out else f"{data.train}+{data.validation}"
 
 
 def _stored(
@@ -252,20 +252,20 @@ def unknown_values(text: str, data: ds.Dataset) -> ds.DatasetError | None:
     )
 
 
-def held_out_images(
-    builder: Any, data: ds.Dataset, names: Sequence[tuple[str, str]], held_out: np.ndarray
+def chosen_images(
+    builder: Any, data: ds.Dataset, names: Sequence[tuple[str, str]], wanted: np.ndarray
 ) -> Iterator[Image]:
-    """The images of a fold, whole, as `images` gives those of a split.
+    """Some images of `pool(data)`, whole, as `images` gives those of a split.
 
     Args:
       builder: the dataset's, prepared.
       data: what is known of it.
       names: id and group of each example of `pool(data)`, in stored order.
-      held_out: true for those of the fold.
+      wanted: true for those.
     """
-    stream = _chosen(_stored(builder, data, pool(data)), held_out)
+    stream = _chosen(_stored(builder, data, pool(data)), wanted)
     read = stream.map(_decoder(builder, data), num_parallel_calls=2, deterministic=True)
-    chosen = [name for name, held in zip(names, held_out, strict=True) if held]
+    chosen = [name for name, one in zip(names, wanted, strict=True) if one]
     try:
         for (name, group), (pixels, ids) in zip(chosen, read.as_numpy_iterator(), strict=True):
             yield Image(name, group, pixels, ids[..., 0])

@@ -8,6 +8,7 @@ from typing import Any
 from recipes.core.errors import RecipeError
 
 VOID = 255  # what every mask holds, once read, where no class is known
+HELD_OUT = "held_out"  # what stands in for a validation split, as if it were the name of one
 
 
 class DatasetError(RecipeError):
@@ -33,10 +34,11 @@ class Dataset:
     height: int  # of the median image
     width: int
     train: str  # split instructions
-    validation: str
+    validation: str  # the same as `train` where a part of that is held out
     test: str | None
-    train_examples: int
+    train_examples: int  # without those held out
     class_pixels: tuple[int, ...]
+    held_out: int = 0  # percent of train, whole groups, that stand in for a validation split
     notes: tuple[str, ...] = ()  # what was assumed and the user should know
 
 

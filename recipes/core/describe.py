@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from recipes.core import dataset as ds
+from recipes.core import folds
 
 MASK_KEYS = ("mask", "segmentation_mask", "segmentation_label", "annotation", "label")
 LOOK = 64  # examples: the mean and spread of a pixel are known well enough then
@@ -61,9 +62,22 @@ def describe(
     notes: list[str] = []
     image_key, mask_key = find_keys(list(info.features.keys()), image_key, mask_key)
     check_shapes(tuple(info.features[image_key].shape), tuple(info.features[mask_key].shape))
-    train, validation, test = choose_splits(
-        list(info.splits), share=validation_share, grouped="group" in info.features, notes=notes
-    )
+    train, validation, test = choose_splits(list(info.splits), notes=notes)
+    held_out = validation_share if validation == train else 0
+    train_examples = int(info.splits[train].num_examples)
+    if held_out:
+        names = [*folds.names(builder, train)]
+        train_examples -= int(folds.hold_out(names, held_out).sum())
+        notes.append(
+            f"No validation split: {info.splits[train].num_examples - train_examples} examples of "
+            f"{train} are held out for it. "
+            + (
+                "Whole groups are: none lies on both sides."
+                if "group" in info.features and len({group for _, group in names}) > 1
+                else "They are single examples, and those of one scene or patient can lie on both "
+                "sides: the dataset tells no groups apart."
+            )
+        )
     look = look_at(
         ds.examples(builder, image_key=image_key, mask_key=mask_key, split=train, first=LOOK),
         image_key=image_key,
@@ -104,8 +118,9 @@ def describe(
         train=train,
         validation=validation,
         test=test,
-        train_examples=int(info.splits[train].num_examples),
+        train_examples=train_examples,
         class_pixels=tuple(int(n) for n in pixels),
+        held_out=held_out,
         notes=tuple(notes),
     )
 
@@ -142,10 +157,8 @@ def check_shapes(image: tuple[int | None, ...], mask: tuple[int | None, ...]) ->
         )
 
 
-def choose_splits(
-    names: list[str], *, share: int, grouped: bool, notes: list[str]
-) -> tuple[str, str, str | None]:
-    """Train, validation and test split; validation is carved from train where there is none.
+def choose_splits(names: list[str], *, notes: list[str]) -> tuple[str, str, str | None]:
+    """Train, validation and test split; train twice where there is no validation split.
 
     Raises:
       DatasetError: there is no train split.
@@ -160,12 +173,7 @@ def choose_splits(
     for name in ("validation", "val", "valid"):
         if name in names:
             return "train", name, test
-    notes.append(
-        f"No validation split: the last {share} % of train are held out for it. This cuts "
-        "examples, so images of one scene or patient can lie on both sides"
-        + (" although the dataset knows groups." if grouped else ".")
-    )
-    return f"train[:{100 - share}%]", f"train[{100 - share}%:]", test
+    return "train", "train", test
 
 
 def class_names(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recipes.core import data, runs
+from recipes.core.dataset import Dataset
 from recipes.core.plan import Plan, PlanError
 
 
@@ -50,8 +51,30 @@ def of(builder: Any, plan: Plan) -> Folds:
     Raises:
       PlanError: fewer groups than folds.
     """
-    names = tuple(_names(builder, data.pool(plan.dataset)))
-    return Folds(names, deal([group for _, group in names], plan.folds))
+    examples = tuple(names(builder, data.pool(plan.dataset)))
+    return Folds(examples, deal([group for _, group in examples], plan.folds))
+
+
+def instead_of_validation(builder: Any, dataset: Dataset) -> Folds:
+    """A part of train, held out as fold 0, for a dataset without a validation split."""
+    examples = tuple(names(builder, dataset.train))
+    return Folds(examples, np.where(hold_out(examples, dataset.held_out), 0, 1))
+
+
+def hold_out(examples: Sequence[tuple[str, str]], share: int) -> np.ndarray:
+    """True for `share` percent of some examples, whole groups together, or nearly as many.
+
+    Groups come by a hash of their names; one that would be too many stays where it is. Of one group
+    alone single examples are held out.
+    """
+    alone = len({group for _, group in examples}) == 1
+    groups = [name if alone else group for name, group in examples]
+    sizes, wanted, held = Counter(groups), len(groups) * share / 100, set[str]()
+    for group in sorted(sizes, key=lambda g: hashlib.md5(g.encode()).hexdigest()):
+        if sum(sizes[g] for g in held) + sizes[group] <= wanted:
+            held.add(group)
+    held = held or {min(sizes, key=lambda g: (sizes[g], g))}
+    return np.array([group in held for group in groups])
 
 
 def run_of(run: runs.Run, fold: int) -> runs.Run:
@@ -69,7 +92,8 @@ def note(builder: Any) -> str | None:
     )
 
 
-def _names(builder: Any, split: str) -> Iterator[tuple[str, str]]:
+def names(builder: Any, split: str) -> Iterator[tuple[str, str]]:
+    """Id and group of each example of a split, in stored order; alone it is its own group."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 

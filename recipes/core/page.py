@@ -16,7 +16,7 @@ from typing import Any
 from recipes.core import again, charts, scoring, sections, shown
 from recipes.core import dataset as ds
 from recipes.core.pictures import Picture
-from recipes.core.plan import Plan, duration
+from recipes.core.plan import Plan, chosen_on, duration
 from seg_datasets.core.report import kit
 from seg_datasets.core.report.kit import count, text
 
@@ -181,7 +181,9 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _again(plan: Plan, folder: pathlib.Path, scores: Mapping[str, Any]) -> str:
-    at, split = shlex.quote(str(folder)), plan.dataset.test or plan.dataset.validation
+    data = plan.dataset
+    at = shlex.quote(str(folder))
+    split = data.test or (ds.HELD_OUT if data.held_out else data.validation)
     lines = [
         again.command(plan),
         f"python -m recipes.evaluate --workdir={at} --split={shlex.quote(split)}",
@@ -204,7 +206,7 @@ def _data(plan: Plan, metadata: Mapping[str, Any]) -> str:
     facts = {
         "dataset": f"<code>{text(data.name)}</code>",
         "train": f"{text(data.train)}, {count(data.train_examples, 'image')}",
-        "validation": text(data.validation),
+        "validation": text(chosen_on(data)),
         "test": text(data.test or "none"),
     }
     if "ledger_key" in metadata:

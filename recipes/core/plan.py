@@ -112,7 +112,7 @@ def text(plan: Plan) -> str:
     lines = [
         f"dataset   {data.name}: {data.train_examples} training images, {data.channels} channels, "
         f"median {data.height} x {data.width}",
-        f"splits    {data.train} to train, {data.validation} to choose, "
+        f"splits    {data.train} to train, {chosen_on(data)} to choose, "
         f"{data.test or 'none'} to test",
         f"classes   {len(data.classes)}: {classes}{' …' if len(data.classes) > 8 else ''}",
         f"model     U-Net{_made(plan)}, depth {plan.depth}, width {plan.width}, "
@@ -130,6 +130,11 @@ def text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def chosen_on(data: Dataset) -> str:
+    """What the best epoch is chosen by."""
+    return f"{data.held_out} % of it held out" if data.held_out else data.validation
+
+
 def _made(plan: Plan) -> str:
     told = []
     if plan.encoder != "plain":
@@ -144,7 +149,8 @@ def _folds(plan: Plan) -> list[str]:
         return []
     which = f"fold {plan.fold} is held out" if plan.fold >= 0 else "each is held out in turn"
     return [
-        f"folds     {plan.folds} of {plan.dataset.train} and {plan.dataset.validation}; {which}"
+        f"folds     {plan.folds} of {plan.dataset.train}"
+        f"{'' if plan.dataset.held_out else f' and {plan.dataset.validation}'}; {which}"
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a model is not trained on: the validation split, or the fold that is held out."""
+"""What a model is not trained on: the validation split, or what is held out in its place."""
 
 import dataclasses
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recipes.core import boundaries, data, folds, planning, scoring
+from recipes.core.dataset import HELD_OUT
 from recipes.core.plan import Plan
 
 REHEARSED = 8  # images whose full scoring is timed, for a budget
@@ -18,23 +19,35 @@ class Unseen:
 
     def __init__(self, builder: Any, plan: Plan):
         self.plan, self._builder = plan, builder
-        self._folds = folds.of(builder, plan) if plan.folds else None
+        self._folds, fold = None, plan.fold
+        if plan.folds:
+            self._folds = folds.of(builder, plan)
+        elif plan.dataset.held_out:
+            self._folds, fold = folds.instead_of_validation(builder, plan.dataset), 0
         # For what reads the others: see `data.training_batches`.
-        self.held_out = self._folds.held_out(plan.fold) if self._folds else None
+        self.held_out = self._folds.held_out(fold) if self._folds else None
 
     @property
     def name(self) -> str:
         """As scores tell it."""
-        if self._folds:
+        if self.plan.folds:
             return f"fold {self.plan.fold} of {self.plan.folds}"
-        return self.plan.dataset.validation
+        dataset = self.plan.dataset
+        return HELD_OUT if dataset.held_out else dataset.validation
 
     def images(self) -> Iterator[data.Image]:
         """Each of them, whole, its mask as ids."""
         dataset = self.plan.dataset
         if self._folds is None or self.held_out is None:
             return data.images(self._builder, dataset, dataset.validation)
-        return data.held_out_images(self._builder, dataset, self._folds.names, self.held_out)
+        return data.chosen_images(self._builder, dataset, self._folds.names, self.held_out)
+
+    def seen(self) -> Iterator[data.Image]:
+        """Each image that the model is trained on instead."""
+        dataset = self.plan.dataset
+        if self._folds is None or self.held_out is None:
+            return data.images(self._builder, dataset, dataset.train)
+        return data.chosen_images(self._builder, dataset, self._folds.names, ~self.held_out)
 
     def rehearse(self, predict: Callable[[np.ndarray], np.ndarray]) -> float:
         """Seconds that the final scoring will take, from what some images take now."""
@@ -60,6 +73,18 @@ class Unseen:
         if self.held_out is None:
             return int(self._builder.info.splits[self.plan.dataset.validation].num_examples)
         return int(self.held_out.sum())
+
+
+def images(builder: Any, plan: Plan, split: str) -> Iterator[data.Image]:
+    """The images of a split, or of `held_out`, what the run was not trained on instead of one.
+
+    Raises:
+      DatasetError: no such split, or a mask value that no class has.
+    """
+    alone = plan.fold >= 0 if plan.folds else plan.dataset.held_out
+    if split == HELD_OUT and alone:
+        return Unseen(builder, plan).images()
+    return data.images(builder, plan.dataset, split)
 
 
 def each_fold(builder: Any, plan: Plan) -> Iterator[Unseen]:

@@ -1,5 +1,6 @@
 """Folds are of whole groups, and each image is answered by a model that has not seen it."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -11,8 +12,9 @@ import pytest
 
 import recipes.evaluate
 import recipes.unet
-from recipes.core import conclude, data, describe, device, folds, planning, runs
+from recipes.core import conclude, data, describe, device, folds, planning, runs, training
 from recipes.core import dataset as ds
+from recipes.core import plan as plans
 from recipes.core.plan import Plan, PlanError
 from recipes.core.unseen import Unseen, each_fold
 
@@ -86,6 +88,54 @@ def test_dataset_without_groups_and_names_is_folded_by_example(foreign: str) -> 
     found = folds.of(builder, plan)
     assert sorted(np.bincount(found.fold_of)) == [6, 7, 7]
     assert "knows no groups" in str(folds.note(builder))
+
+
+def test_whole_groups_are_held_out_as_many_as_asked_for() -> None:
+    rng = np.random.default_rng(1)
+    examples = [(f"i{i}", f"g{g}") for i, g in enumerate(rng.integers(0, 60, 400))]
+    held = folds.hold_out(examples, 15)
+    inside, outside = (
+        {g for (_, g), h in zip(examples, held, strict=True) if h is side} for side in (True, False)
+    )
+    assert not inside & outside
+    assert 0.13 <= held.mean() <= 0.15
+    moved = folds.hold_out(examples[::-1], 15)
+    np.testing.assert_array_equal(moved[::-1], held)
+
+
+def test_large_groups_leave_one_to_hold_out() -> None:
+    sizes = {"a": 30, "b": 50, "c": 40}
+    examples = [(f"{g}{i}", g) for g, n in sizes.items() for i in range(n)]
+    held = folds.hold_out(examples, 15)
+    assert {g for (_, g), h in zip(examples, held, strict=True) if h} == {"a"}
+
+
+def test_of_one_group_examples_are_held_out() -> None:
+    held = folds.hold_out([(f"i{i}", "video") for i in range(20)], 15)
+    assert held.sum() == 3
+
+
+def test_groups_of_train_stand_in_for_a_validation_split(
+    shapes: str, tmp_path: pathlib.Path
+) -> None:
+    found = describe.describe(shapes)
+    plan = planning.make(
+        dataclasses.replace(found, validation="train", held_out=50, train_examples=6), CPU, TINY
+    )
+    builder = ds.open_builder(shapes)
+    unseen = Unseen(builder, plan)
+    held, seen = list(unseen.images()), list(unseen.seen())
+    assert len(held) == len(unseen) == 6
+    assert {image.group for image in held}.isdisjoint({image.group for image in seen})
+    train = {image.name for image in data.images(builder, found, "train")}
+    assert {image.name for image in held} | {image.name for image in seen} == train
+    run = runs.create(tmp_path / "run", plan)
+    state = training.train(builder, plan, run, say=str)
+    scores = recipes.evaluate.evaluate(workdir=run.folder, split="held_out", say=str)
+    assert scores["split"] == "held_out"
+    assert scores["images"] == 6
+    assert scores["mean_iou"] == pytest.approx(state.best, abs=1e-6)
+    assert "held out to choose" in plans.text(plan)
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,7 @@ def test_command_tells_what_a_foreign_dataset_does_not_say(plain: Dataset) -> No
         mask_key="segmentation_mask",
         mask_offset=1,
         classes=("class 0", "class 1"),
-        validation="train[85%:]",
+        held_out=15,
         data_dir="/a folder",
     )
     told = again.command(planning.make(foreign, drawn_run.MACHINE, {}))

@@ -194,11 +194,13 @@ def test_foreign_dataset_is_described_by_a_look_at_it(foreign: str) -> None:
     found = describe.describe(foreign, mask_offset=1)
     assert found.mask_key == "segmentation_mask"
     assert found.classes == ("class 0", "class 1", "class 2")
-    assert (found.train, found.validation, found.test) == ("train[:85%]", "train[85%:]", "test")
+    assert (found.train, found.validation, found.test) == ("train", "train", "test")
+    assert found.held_out == 15
     assert 33 <= found.height < 70
     assert found.class_pixels[0] > max(found.class_pixels[1:]) > 0
     told = " ".join(found.notes)
     assert "No validation split" in told
+    assert "the dataset tells no groups apart" in told
     assert "does not name its classes; 3 were seen" in told
     assert "training examples" in told
 
@@ -221,15 +223,10 @@ def test_missing_feature_is_refused_with_those_there_are(shapes: str) -> None:
 
 def test_splits_are_chosen_and_what_is_missing_is_said() -> None:
     notes: list[str] = []
-    assert describe.choose_splits(["train"], share=20, grouped=True, notes=notes) == (
-        "train[:80%]",
-        "train[80%:]",
-        None,
-    )
-    assert "knows groups" in notes[1]
+    assert describe.choose_splits(["train"], notes=notes) == ("train", "train", None)
     assert "No test split" in notes[0]
     with pytest.raises(DatasetError, match="no split 'train'"):
-        describe.choose_splits(["test"], share=20, grouped=True, notes=notes)
+        describe.choose_splits(["test"], notes=notes)
 
 
 @pytest.mark.parametrize(("image", "mask"), [((None, None, 3), ()), ((8, 8, 3), (8, 8, 3))])
