@@ -114,7 +114,7 @@ def audit(
             if (key := (split, image.name)) in wanted
         }
         html = audit_page.render(
-            title=f"Labels of {pathlib.PurePath(plan.dataset.name).name} to look at",
+            title=f"Labels of {ds.title(plan.dataset.name)} to look at",
             drawn=[drawn[key] for key in wanted],
             suspects=suspects,
             dataset=plan.dataset,

@@ -16,7 +16,6 @@ from absl import app, flags
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
 from recipes.core import boundaries, command, runs
 from recipes.core import plan as plans
-from recipes.core.dataset import HELD_OUT
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
@@ -118,11 +117,14 @@ def evaluate(
 
 def _seen_before(plan: plans.Plan, split: str) -> str:
     """What makes a score look better than it is; nothing for a split that was kept apart."""
-    chosen = HELD_OUT if plan.dataset.held_out else plan.dataset.validation
-    if split == chosen:
+    from recipes.core import data, unseen
+
+    parts = {part.split("[", maxsplit=1)[0].strip() for part in split.split("+")}
+    trained = data.pool(plan.dataset) if plan.folds else plan.dataset.train
+    if not parts.isdisjoint(trained.split("+")):
+        return f"the model was trained on {trained}: {split} may hold the same images."
+    if unseen.chosen_on(plan) in parts:
         return f"the model was chosen by its score on {split}: a test split says more."
-    if split.split("[", maxsplit=1)[0] == plan.dataset.train.split("[", maxsplit=1)[0]:
-        return f"the model was trained on {plan.dataset.train}: {split} may hold the same images."
     return ""
 
 

@@ -13,7 +13,7 @@ import itertools
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def define_flags() -> None:
     flags.DEFINE_string("output", None, "New folder for it; export/FORMAT of the run if none.")
     flags.DEFINE_string("size", "dynamic", "Size it takes: H,W in pixels, or dynamic for any.")
     flags.DEFINE_enum("quantize", None, ["float16"], "Weights of half the size, for TFLite.")
-    flags.DEFINE_integer("images", 50, "Test images to compare the answers on.", lower_bound=1)
+    flags.DEFINE_integer("images", 50, "Images to compare the answers on.", lower_bound=1)
     flags.DEFINE_string("data_dir", None, "Where the dataset lies, if it was moved.")
     flags.DEFINE_string("json", None, "File to write the facts to.")
 
@@ -81,7 +81,7 @@ def export(
       output: folder for the export, new or empty; `export/FORMAT` in the run when None.
       size: "H,W", or "dynamic" for any.
       quantize: "float16" for a TFLite file of half the size; None to leave the weights alone.
-      images: how many of the run's test split are compared, at most.
+      images: how many are compared, at most; see docs/export.md for which.
       data_dir: where the dataset lies now; where it lay in training when None.
       json: file that takes what is returned, also when the export fails its comparison.
       say: takes each line for the user.
@@ -158,8 +158,7 @@ def _compare(
     images: int,
 ) -> dict[str, Any]:
     """The comparison on real images, as `model.json` holds it."""
-    from recipes.core import conclude, data, exporting, parity, scoring
-    from recipes.core.unseen import Unseen
+    from recipes.core import conclude, exporting, parity, scoring
 
     # Loaded anew: what happened to the model on its way into the file would show.
     trained = conclude.load_best(run)
@@ -168,8 +167,7 @@ def _compare(
     reduced = model is not trained
     before = parity.of_keras(scoring.predictor(trained, depth=plan.depth))
     answer = parity.of_file(path)
-    split = plan.dataset.test
-    kept = data.images(builder, plan.dataset, split) if split else Unseen(builder, plan).images()
+    split, kept = _images(builder, plan)
     stream = (image.pixels for image in kept)
     _, height, width, _ = given.shape
     exported, precision = parity.Difference(), parity.Difference()
@@ -191,6 +189,21 @@ def _compare(
         "passed": exported.within(allowed),
         "trained_precision": {"name": plan.precision, **precision.facts()} if reduced else None,
     }
+
+
+def _images(builder: Any, plan: plans.Plan) -> tuple[str, Iterator[Any]]:
+    """What is compared and its images: of the test split, or what was kept from training."""
+    from recipes.core import data
+    from recipes.core.unseen import Unseen, each_fold
+
+    dataset = plan.dataset
+    if dataset.test is not None:
+        return dataset.test, data.images(builder, dataset, dataset.test)
+    if plan.folds and plan.fold < 0:  # an ensemble has seen all there is
+        folds = each_fold(builder, plan)
+        return data.pool(dataset), (image for held in folds for image in held.images())
+    held = Unseen(builder, plan)
+    return held.name, held.images()
 
 
 def _told(found: dict[str, Any]) -> str:

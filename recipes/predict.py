@@ -98,20 +98,31 @@ def predict(
     from recipes.core import inputs
 
     found, folder = inputs.find(pathlib.Path(source)), pathlib.Path(output)
-    settings = {"run": _digest(run.best), "turns": turns, "dicom_window": grey}
-    _refuse_others(folder, settings, overwrite=overwrite)
     import tqdm
 
     from recipes.core import answering, conclude, tiling
 
-    answer = answering.windows(conclude.load_best(run), turns=answering.turns(plan) if turns else 1)
+    model, window = conclude.load_best(run), window or tiling.WINDOW
+    settings = {
+        "run": records.digest(run.best)[0],
+        "input": str(pathlib.Path(source).resolve()),
+        "turns": turns,
+        "window": window,
+        "dicom_window": grey,
+    }
+    _begin(folder, settings, overwrite=overwrite)
+    answer = answering.windows(model, turns=answering.turns(plan) if turns else 1)
     dataset = plan.dataset
     rows: list[dict[str, Any]] = []
     with tqdm.tqdm(total=len(found), unit="image", disable=None, mininterval=0.5) as bar:
         for path, name in found:
             began = time.monotonic()
             with inputs.opened(
-                path, channels=dataset.channels, top=dataset.pixel_top, dicom_window=grey
+                path,
+                channels=dataset.channels,
+                top=dataset.pixel_top,
+                dtype=dataset.dtype,
+                dicom_window=grey,
             ) as image:
                 mask = outputs.mask_path(folder / "masks" / name, image)
                 made = (
@@ -127,7 +138,7 @@ def predict(
                         name=name,
                         classes=len(dataset.classes),
                         multiple=2**plan.depth,
-                        window=window or tiling.WINDOW,
+                        window=window,
                         keep="probabilities" in write,
                         progress=bar.update,
                     )
@@ -142,6 +153,7 @@ def predict(
             rows.append(
                 {"name": name, "size": size, "mask": str(mask), "seconds": seconds, "new": made}
             )
+    runs.write_json(folder / _SETTINGS, settings)
     if "coco" in write:
         named = [
             (path.name, pathlib.Path(row["mask"]))
@@ -176,28 +188,30 @@ def _grey(said: str | None) -> str | list[float] | None:
     return [centre, width]
 
 
-def _digest(model: pathlib.Path) -> str:
-    return records.digest(model)[0] if model.exists() else ""
-
-
 def _probabilities(folder: pathlib.Path, name: str) -> bool:
     return any((folder / "probabilities" / f"{name}{end}").exists() for end in (".tif", ".npy"))
 
 
-def _refuse_others(folder: pathlib.Path, settings: dict[str, Any], *, overwrite: bool) -> None:
-    """Masks of two models in one folder would be taken for one.
+def _begin(folder: pathlib.Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    """Writes down what masks are made of; those of another model or image would pass for them.
 
     Raises:
       RecipeError: the folder holds those of another one.
     """
     path = folder / _SETTINGS
-    if path.exists() and not overwrite and runs.read_json(path) != settings:
+    there = runs.read_json(path) if path.exists() and not overwrite else settings
+    if there.get("overwriting"):
+        raise RecipeError(f"{folder} is overwritten in part only: go on with --overwrite.")
+    if other := [name for name in settings if there.get(name) != settings[name]]:
+        told = ["model" if name == "run" else f"--{name}" for name in other]
         raise RecipeError(
-            f"{folder} holds predictions of another model or with other --turns; name another "
-            "--output, or --overwrite them."
+            f"{folder} holds predictions with another {', another '.join(told)}: name another "
+            "--output, or --overwrite them. Where the images of before were only moved, put their "
+            f"new place into {path}."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    runs.write_json(path, settings)
+    # A command that is killed while it overwrites leaves masks of both.
+    runs.write_json(path, {**settings, "overwriting": True} if overwrite else settings)
 
 
 if __name__ == "__main__":

@@ -138,18 +138,20 @@ def train_and_evaluate(
             raise RecipeError("--dataset says what to train on, for example --dataset=aerial.")
         folder = pathlib.Path(workdir) if workdir else runs.new_folder(dataset)
         runs.refuse_taken(folder)
-        facts = describe.describe(dataset, data_dir=data_dir, **(described or {}))
+        folded = bool((overrides or {}).get("folds"))
+        facts = describe.describe(dataset, data_dir=data_dir, folded=folded, **(described or {}))
         plan = planning.make(facts, device.find(), overrides)
         run = runs.create(folder, plan)
     say(plans.text(plan))
     builder = ds.open_builder(plan.dataset.name, data_dir=plan.dataset.data_dir)
-    if plan.folds and (note := folds.note(builder)):
+    if plan.folds and (note := folds.note(folds.of(builder, plan))):
         say(f"note      {note}")
+    beyond = None
     if plan.folds and plan.fold < 0:
-        ensemble.train(builder, plan, run, say=say)
+        beyond = ensemble.train(builder, plan, run, say=say, began=began)
     else:
         training.train(builder, plan, run, say=say, began=began)
-    found = conclude.conclude(builder, plan, run)
+    found = conclude.conclude(builder, plan, run, scored=beyond)
     say(f"\nBest model on {found['split']}, original sizes:\n{scoring.table(found)}")
     say(f"\npage      {run.page}\npictures  {run.pictures}\nscores    {run.scores}")
     return found

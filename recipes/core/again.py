@@ -13,7 +13,8 @@ from recipes.core.plan import Plan
 ENTRIES = tuple(name for name in Plan.__dataclass_fields__ if name in planning.OVERRIDES)
 
 _LENGTH = ("budget", "steps")  # a command is read better with them than without
-_SAID_FIRST = ("seed",)
+# The precision follows from a machine's bfloat16, and a plan does not tell whether it has that.
+_SAID_FIRST = ("seed", "precision")
 _COLUMNS = 90
 
 
@@ -43,7 +44,7 @@ def command(plan: Plan) -> str:
     flags: dict[str, Any] = {"dataset": data.name}
     if data.data_dir:
         flags["data_dir"] = data.data_dir
-    flags |= _described(plan) | dict.fromkeys(_SAID_FIRST, plan.seed) | said(plan)
+    flags |= _described(plan) | {name: getattr(plan, name) for name in _SAID_FIRST} | said(plan)
     lines = ["python -m recipes.unet"]
     for flag in (_flag(*pair) for pair in flags.items()):
         if len(lines[-1]) + len(flag) > _COLUMNS:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from recipes.core import runs
-from recipes.core.data import Image
+from recipes.core.data import Image, name_and_group
 from recipes.core.dataset import VOID
 from recipes.core.errors import RecipeError
 from recipes.core.plan import Plan
@@ -334,4 +334,5 @@ def _ids(builder: Any, split: str) -> frozenset[str]:
     if "id" not in builder.info.features:
         return frozenset()
     stream = builder.as_dataset(split=split, decoders=tfds.decode.PartialDecoding({"id": True}))
-    return frozenset(example["id"].decode() for example in stream.as_numpy_iterator())
+    found = stream.as_numpy_iterator()
+    return frozenset(name_and_group(example, otherwise="")[0] for example in found)

@@ -174,7 +174,16 @@ def turn(
     return tf.image.rot90(image, quarters), tf.image.rot90(mask, quarters)
 
 
-def light(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> tf.Tensor:
+def within(image: tf.Tensor, *, top: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pixels as shares of `top`, from 0 to 1, and by how much they lie beyond."""
+    unit = image / top
+    inner = tf.clip_by_value(unit, 0.0, 1.0)
+    return inner, unit - inner
+
+
+def light(
+    image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float, firm: bool = True
+) -> tf.Tensor:
     """Changes brightness, contrast, gamma and each channel's gain, as weather and cameras do.
 
     Args:
@@ -182,22 +191,26 @@ def light(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> 
       seed: a pair of integers.
       strength: 0 leaves the image alone; 1 halves or doubles.
       top: the largest value a pixel can have.
+      firm: whether that and 0 are the ends; otherwise some lie beyond, and none is cut off.
     """
     if not strength:
         return image
     channels = image.shape[-1]
     draws = tf.random.stateless_uniform([3 + channels], seed, minval=-strength, maxval=strength)
     gamma, contrast, brightness, gains = draws[0], draws[1], draws[2], draws[3:]
-    unit = tf.clip_by_value(image / top, 0.0, 1.0)
+    unit, beyond = within(image, top=top)
     unit = tf.pow(unit, tf.pow(2.0, gamma))
+    unit = unit if firm else unit + beyond
     middle = tf.reduce_mean(unit, axis=(0, 1))
     # Colour is varied half as much as light: a red roof may not become a green field.
     unit = (unit - middle) * tf.pow(2.0, contrast) + middle * tf.pow(2.0, gains / 2)
     unit += brightness / 4
-    return tf.clip_by_value(unit, 0.0, 1.0) * top
+    return (tf.clip_by_value(unit, 0.0, 1.0) if firm else unit) * top
 
 
-def hue(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> tf.Tensor:
+def hue(
+    image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float, firm: bool = True
+) -> tf.Tensor:
     """Turns the colours of a picture of three channels around the colour wheel; others stay.
 
     Args:
@@ -205,11 +218,14 @@ def hue(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> tf
       seed: a pair of integers.
       strength: 0 leaves the image alone; 1 gives any colour.
       top: the largest value a pixel can have.
+      firm: see `light`.
     """
     if not strength or image.shape[-1] != 3:
         return image
     turned = tf.random.stateless_uniform([], seed, -strength / 2, strength / 2)
-    return tf.image.adjust_hue(tf.clip_by_value(image / top, 0.0, 1.0), turned) * top
+    unit, beyond = within(image, top=top)
+    unit = tf.image.adjust_hue(unit, turned)
+    return (unit if firm else unit + beyond) * top
 
 
 def blur(image: tf.Tensor, *, seed: tf.Tensor, strength: float) -> tf.Tensor:
@@ -228,13 +244,16 @@ def blur(image: tf.Tensor, *, seed: tf.Tensor, strength: float) -> tf.Tensor:
     return found[0] if found.shape[1:] == image.shape else image
 
 
-def noise(image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float) -> tf.Tensor:
+def noise(
+    image: tf.Tensor, *, seed: tf.Tensor, strength: float, top: float, firm: bool = True
+) -> tf.Tensor:
     """Adds grain of up to `strength` of the range of values, as sensors do in the dark."""
     if not strength:
         return image
     much = tf.random.stateless_uniform([], seed, 0.0, strength * top)
     grain = tf.random.stateless_normal(tf.shape(image), another(seed, 1))
-    return tf.clip_by_value(image + much * grain, 0.0, top)
+    image += much * grain
+    return tf.clip_by_value(image, 0.0, top) if firm else image
 
 
 def cut_out(

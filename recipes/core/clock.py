@@ -21,8 +21,13 @@ class Clock:
         self._aside = planning.SCORING_SHARE * plan.budget
         self._every = 1.0 / planning.VALIDATIONS
         self._ready = 0.0
-        self._known = False  # what a validation takes
+        self._known = False
         self._due = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known what a validation takes; not yet in a run that has just gone on."""
+        return self._known
 
     def passed(self) -> float:
         """Seconds of the run so far."""

@@ -72,17 +72,25 @@ def score_out_of_fold(builder: Any, plan: Plan, run: runs.Run) -> scoring.Score:
     return _score(plan, out_of_fold(builder, plan, run), "out of fold")
 
 
-def conclude(builder: Any, plan: Plan, run: runs.Run) -> dict[str, Any]:
+def conclude(
+    builder: Any, plan: Plan, run: runs.Run, *, scored: scoring.Score | None = None
+) -> dict[str, Any]:
     """Scores the best model on the test split and writes scores, pictures and page.
 
     Without a test split the scores are of what the model was chosen by; those of an ensemble are
     then out of fold.
 
+    Args:
+      builder: the dataset's, prepared.
+      plan: of the run.
+      run: where it lies.
+      scored: an ensemble's score out of fold, which need not be found twice.
+
     Returns:
       the scores, as `scores.json` holds them.
     """
     split, exam = _exam(builder, plan, run)
-    result = _score(plan, exam(), split)
+    result = scored if scored and scored.split == split else _score(plan, exam(), split)
     found = scoring.facts(result)
     runs.write_json(run.scores, found)
     chosen = pictures.choose([metrics.mean(tally.iou) for tally in result.tallies])

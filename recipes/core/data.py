@@ -5,7 +5,7 @@ the stream, so that a run resumed at step n reads what the uninterrupted run wou
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +44,8 @@ def training_batches(
 
     Decoded images stay in memory when all of them fit into `memory` bytes: decoding a PNG costs as
     much as a fifth of a training step on a CPU. Of a JPEG that does not stay only the part that
-    is drawn is decoded. What is drawn is the same either way.
+    is drawn is decoded. What is drawn is the same either way, but for images of more bands than a
+    picture has: they wait as large as they are, so fewer of them are shuffled at a time.
 
     Args:
       builder: the dataset's, prepared.
@@ -63,7 +64,8 @@ def training_batches(
         count = int((~held_out).sum())
 
     pixel = data.channels * np.dtype(builder.info.features[data.image_key].np_dtype).itemsize + 1
-    fits = count * data.height * data.width * pixel <= memory
+    whole = _pixels(builder, data, data.train if held_out is None else pool(data), count) * pixel
+    fits = whole <= memory
     decode = _decoder(builder, data, parts=not fits)
 
     def draw(position: tf.Tensor, example: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -73,8 +75,11 @@ def training_batches(
     threads = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     if fits:
         stream = stream.map(decode, **threads).cache()
-    # Otherwise what waits in the buffer waits as compressed bytes, and is decoded when drawn.
-    stream = stream.shuffle(min(BUFFER, count), seed=plan.seed).repeat()
+    # Otherwise what waits in the buffer waits as it is stored, and is decoded when drawn.
+    room = min(BUFFER, count)
+    if not (fits or all(_is_image(builder, key) for key in (data.image_key, data.mask_key))):
+        room = max(min(room, int(memory * count / whole)), min(count, 16))
+    stream = stream.shuffle(room, seed=plan.seed).repeat()
     stream = stream.skip(first_step * plan.batch)
     stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step * plan.batch), stream)
     stream = stream.map(draw, **threads)
@@ -84,6 +89,16 @@ def training_batches(
 def pool(data: ds.Dataset) -> str:
     """The examples that folds are made of, as a split."""
     return data.train if data.held_out else f"{data.train}+{data.validation}"
+
+
+def _pixels(builder: Any, data: ds.Dataset, split: str, count: int) -> float:
+    """Pixels of so many images of a split: as the build counted, else as if all were median."""
+    metadata, parts = builder.info.metadata or {}, split.split("+")
+    classes, void = metadata.get("class_pixels", {}), metadata.get("void_pixels", {})
+    if not all(part in classes and part in void for part in parts):
+        return float(count * data.height * data.width)
+    whole = sum(sum(classes[part]) + void[part] for part in parts)
+    return float(whole * count / sum(builder.info.splits[part].num_examples for part in parts))
 
 
 def _stored(
@@ -185,7 +200,7 @@ def view(
         rarity=sampling.rarity(plan.dataset.class_pixels),
         side=plan.crop * 2.0**-plan.zoom,
     )
-    top = plan.dataset.pixel_top
+    low, top, firm = value_range(plan.dataset)
 
     def part(window: tf.Tensor) -> tf.Tensor:
         return tf.cast(augment.cut(image, window), tf.float32)
@@ -207,12 +222,22 @@ def view(
             part, ids, size=plan.crop, seed=seeds[0], zoom=plan.zoom, near=near
         )
     image, ids = augment.turn(image, ids, seed=seeds[1], upright=plan.upright)
-    image = augment.light(image, seed=seeds[2], strength=plan.light, top=top)
-    image = augment.hue(image, seed=seeds[3], strength=plan.hue, top=top)
+    values: dict[str, Any] = {"top": top, "firm": firm}
+    image = image - low if low else image
+    image = augment.light(image, seed=seeds[2], strength=plan.light, **values)
+    image = augment.hue(image, seed=seeds[3], strength=plan.hue, **values)
     image = augment.blur(image, seed=seeds[4], strength=plan.blur)
-    image = augment.noise(image, seed=seeds[5], strength=plan.noise, top=top)
+    image = augment.noise(image, seed=seeds[5], strength=plan.noise, **values)
+    image = image + low if low else image
     image, ids = augment.cut_out(image, ids, seed=seeds[6], strength=plan.cut_out)
     return image, ids[..., 0]
+
+
+def value_range(data: ds.Dataset) -> tuple[float, float, bool]:
+    """Where the values that are varied begin, how far they reach, and whether none lies beyond."""
+    high = data.pixel_top if data.pixel_high is None else data.pixel_high
+    # Deeper pixels than bytes go beyond what a look at some of them has seen.
+    return data.pixel_low, high - data.pixel_low, data.dtype in ("", "uint8")
 
 
 def checked_ids(mask: tf.Tensor, data: ds.Dataset) -> tf.Tensor:
@@ -252,6 +277,15 @@ def unknown_values(text: str, data: ds.Dataset) -> ds.DatasetError | None:
     )
 
 
+def name_and_group(example: Mapping[str, Any], *, otherwise: str) -> tuple[str, str]:
+    """Id and group of an example; without an id `otherwise`, and alone without a group."""
+    told = {key: example[key] for key in ("id", "group") if key in example}
+    # Numbers are names, too.
+    text = {k: v.decode() if isinstance(v, bytes) else str(v) for k, v in told.items()}
+    name = text.get("id", otherwise)
+    return name, text.get("group") or name
+
+
 def chosen_images(
     builder: Any, data: ds.Dataset, names: Sequence[tuple[str, str]], wanted: np.ndarray
 ) -> Iterator[Image]:
@@ -281,8 +315,7 @@ def images(builder: Any, data: ds.Dataset, split: str) -> Iterator[Image]:
     """
     stream = ds.examples(builder, image_key=data.image_key, mask_key=data.mask_key, split=split)
     for i, example in enumerate(stream):
-        name = example["id"].decode() if "id" in example else f"{split}-{i:05d}"
-        group = example["group"].decode() if "group" in example else name
+        name, group = name_and_group(example, otherwise=f"{split}-{i:05d}")
         try:
             ids = checked_ids(tf.constant(example[data.mask_key][..., 0]), data).numpy()
         except tf.errors.InvalidArgumentError as error:

@@ -1,10 +1,12 @@
 """A TFDS dataset as a recipe sees it: what it is, where it lies, its examples in stored order."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from recipes.core import device
 from recipes.core.errors import RecipeError
 
 VOID = 255  # what every mask holds, once read, where no class is known
@@ -38,6 +40,10 @@ class Dataset:
     test: str | None
     train_examples: int  # without those held out
     class_pixels: tuple[int, ...]
+    # The range that was seen: 12-bit scans and reflectances leave most of their 16 bits empty.
+    pixel_low: float = 0.0
+    pixel_high: float | None = None  # `pixel_top` where nobody has looked
+    dtype: str = ""  # of the images, as NumPy names it; "" in a plan of before it was told
     held_out: int = 0  # percent of train, whole groups, that stand in for a validation split
     notes: tuple[str, ...] = ()  # what was assumed and the user should know
 
@@ -50,6 +56,7 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     """
     import tensorflow_datasets as tfds
 
+    device.leave_to_jax()  # before anything is read
     if is_folder(name):
         return tfds.builder_from_directory(name)
     plain = name.split("/", maxsplit=1)[0].split(":", maxsplit=1)[0]
@@ -62,9 +69,30 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     except tfds.core.DatasetNotFoundError as error:
         where = data_dir or "the TFDS data folder"
         raise DatasetError(f"There is no dataset {name!r} in {where}.\n{how}") from error
+    except (ValueError, AssertionError) as error:  # no name, no such config, no such version
+        raise DatasetError(f"There is no dataset {name!r}: {_instead(name, plain)}") from error
     if not builder.is_prepared():
         raise DatasetError(f"Dataset {name!r} is not built in {builder.data_path}.\n{how}")
     return builder
+
+
+def _instead(name: str, plain: str) -> str:
+    """What there is in place of a name that TFDS cannot take."""
+    import tensorflow_datasets as tfds
+
+    if below := sorted(file.parent.name for file in pathlib.Path(name).glob("*/dataset_info.json")):
+        return f"name the folder of a version, {', '.join(below)} in it."
+    try:
+        known = tfds.builder_cls(plain)
+    except (ValueError, ImportError):
+        return (
+            "it is neither NAME, NAME/CONFIG:VERSION nor a folder with a dataset_info.json. Where "
+            "a prepared folder was moved, --data_dir=FOLDER says where it is now."
+        )
+    there = [f"config {', '.join(known.builder_configs)}"] if known.builder_configs else []
+    if known.VERSION:
+        there.append(f"version {', '.join(map(str, [known.VERSION, *known.SUPPORTED_VERSIONS]))}")
+    return f"{plain} has {' and '.join(there)}."
 
 
 def examples(
@@ -73,7 +101,7 @@ def examples(
     """Examples of a split in their stored order, decoded, with only the features a recipe needs.
 
     Raises:
-      DatasetError: the dataset has no such split.
+      DatasetError: the dataset has no such split, or the part of it cannot be understood.
     """
     import tensorflow_datasets as tfds
 
@@ -81,6 +109,16 @@ def examples(
     if name not in builder.info.splits:
         there = ", ".join(builder.info.splits)
         raise DatasetError(f"{builder.info.full_name} has no split {name!r}; it has {there}.")
+    try:
+        count = builder.info.splits[split].num_examples
+    except (ValueError, AssertionError):
+        count = 0
+    if not count:
+        whole = builder.info.splits[name].num_examples
+        raise DatasetError(
+            f"{split!r} is no part of the {whole} examples of split {name!r}: write {name}[:50%] "
+            f"or {name}[0:{whole}]."
+        )
     wanted = {image_key, mask_key} | ({"id", "group"} & set(builder.info.features.keys()))
     stream = builder.as_dataset(
         split=split,
@@ -93,3 +131,47 @@ def examples(
 def is_folder(name: str) -> bool:
     """Whether a dataset is named by the folder it was prepared in."""
     return (pathlib.Path(name) / "dataset_info.json").exists()
+
+
+def absolute(folder: str) -> str:
+    """A folder as a plan keeps it, so that it is found from every working folder."""
+    return folder if "://" in folder else str(pathlib.Path(folder).expanduser().resolve())
+
+
+def full_name(name: str, builder: Any) -> str:
+    """What a plan calls a dataset: with its version, or the folder it was named by."""
+    if is_folder(name):
+        return absolute(name)
+    config = f"/{builder.builder_config.name}" if builder.builder_config else ""
+    return f"{builder.name}{config}:{builder.version}"
+
+
+def title(name: str) -> str:
+    """A dataset and its config for people, without folder and version: `neu_seg/official`."""
+    return _declared(name)[0] if is_folder(name) else name.split(":", maxsplit=1)[0]
+
+
+def moved(data: Dataset, data_dir: str) -> Dataset:
+    """The same dataset in another folder: TFDS's data folder, or the prepared one itself.
+
+    Raises:
+      DatasetError: another dataset lies there, or none where the old place was no data folder.
+    """
+    folder, name = absolute(data_dir), data.name
+    by_folder = pathlib.Path(name).is_absolute() or ":" not in name
+    if is_folder(folder):
+        name, there = folder, ":".join(_declared(folder))
+        if not by_folder and there != data.name:
+            raise DatasetError(f"--data_dir={data_dir} is {there}; the run is of {data.name}.")
+    elif by_folder and folder != data.data_dir:
+        raise DatasetError(
+            f"--data_dir={data_dir} has no dataset_info.json in it; the run's dataset was the "
+            f"folder {name}: name the one it was moved to."
+        )
+    return dataclasses.replace(data, name=name, data_dir=folder)
+
+
+def _declared(folder: str) -> tuple[str, str]:
+    """Name with config, and version, of a prepared folder."""
+    about = json.loads((pathlib.Path(folder) / "dataset_info.json").read_text(encoding="utf-8"))
+    return "/".join(filter(None, (about["name"], about.get("configName")))), about["version"]

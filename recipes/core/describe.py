@@ -15,6 +15,8 @@ from recipes.core import folds
 
 MASK_KEYS = ("mask", "segmentation_mask", "segmentation_label", "annotation", "label")
 LOOK = 64  # examples: the mean and spread of a pixel are known well enough then
+SAMPLED = 100_000  # pixels of each, for their range
+OUTSIDE = 0.1  # percent of them at either end: a hot pixel or a nodata value makes no range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class Look:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     top: float
+    low: float
+    high: float
     height: int
     width: int
     values: Mapping[int, int]  # stored mask value → pixels
@@ -40,6 +44,7 @@ def describe(
     void_id: int | None = None,
     mask_offset: int = 0,
     validation_share: int = 15,
+    folded: bool = False,
 ) -> ds.Dataset:
     """Says what a recipe has to know of a prepared dataset.
 
@@ -52,10 +57,14 @@ def describe(
       void_id: stored value that means void; the dataset's own, else 255.
       mask_offset: taken from each stored value (1 for masks that start at 1).
       validation_share: percent of the train split, for a dataset without a validation split.
+      folded: whether folds are held out instead.
 
     Raises:
-      DatasetError: no such dataset, not built, or not one of images with masks.
+      DatasetError: no such dataset, not built, not one of images with masks, or a share that
+        leaves nothing to train on.
     """
+    if not 1 <= validation_share <= 99:
+        raise ds.DatasetError(f"--validation_share={validation_share} must be from 1 to 99.")
     builder = ds.open_builder(name, data_dir=data_dir)
     info = builder.info
     metadata: Mapping[str, Any] = info.metadata or {}
@@ -65,24 +74,13 @@ def describe(
     train, validation, test = choose_splits(list(info.splits), notes=notes)
     held_out = validation_share if validation == train else 0
     train_examples = int(info.splits[train].num_examples)
-    if held_out:
-        names = [*folds.names(builder, train)]
-        train_examples -= int(folds.hold_out(names, held_out).sum())
-        notes.append(
-            f"No validation split: {info.splits[train].num_examples - train_examples} examples of "
-            f"{train} are held out for it. "
-            + (
-                "Whole groups are: none lies on both sides."
-                if "group" in info.features and len({group for _, group in names}) > 1
-                else "They are single examples, and those of one scene or patient can lie on both "
-                "sides: the dataset tells no groups apart."
-            )
-        )
     look = look_at(
         ds.examples(builder, image_key=image_key, mask_key=mask_key, split=train, first=LOOK),
         image_key=image_key,
         mask_key=mask_key,
     )
+    if held_out and not folded:
+        train_examples -= hold_out(builder, train, held_out, notes=notes)
     raw_void = int(metadata.get("void_id", ds.VOID)) if void_id is None else void_id
     named = list(metadata.get("classes") or getattr(info.features[mask_key], "names", None) or [])
     classes = class_names(
@@ -98,11 +96,11 @@ def describe(
         notes.append(f"Class shares and image sizes come from {look.examples} training examples.")
         pixels = [look.values.get(i + mask_offset, 0) for i in range(len(classes))]
     dtype = np.dtype(info.features[image_key].np_dtype)
+    byte = dtype == np.uint8
     sizes = metadata.get("sizes", {})
-    config = f"/{builder.builder_config.name}" if builder.builder_config else ""
     return ds.Dataset(
-        name=name if ds.is_folder(name) else f"{builder.name}{config}:{builder.version}",
-        data_dir=data_dir,
+        name=ds.full_name(name, builder),
+        data_dir=ds.absolute(data_dir) if data_dir else None,
         image_key=image_key,
         mask_key=mask_key,
         classes=classes,
@@ -120,6 +118,9 @@ def describe(
         test=test,
         train_examples=train_examples,
         class_pixels=tuple(int(n) for n in pixels),
+        pixel_low=0.0 if byte else look.low,
+        pixel_high=255.0 if byte else look.high,
+        dtype=dtype.name,
         held_out=held_out,
         notes=tuple(notes),
     )
@@ -176,6 +177,31 @@ def choose_splits(names: list[str], *, notes: list[str]) -> tuple[str, str, str 
     return "train", "train", test
 
 
+def hold_out(builder: Any, train: str, share: int, *, notes: list[str]) -> int:
+    """How many examples of train stand in for a validation split.
+
+    Raises:
+      DatasetError: all of them would.
+    """
+    names = folds.names(builder, train)
+    count = int(folds.hold_out(names, share).sum())
+    if count == len(names):
+        raise ds.DatasetError(
+            f"Split {train} has {len(names)} example, and the dataset has no validation split: "
+            "with it held out for that, nothing is left to train on. Add examples."
+        )
+    notes.append(
+        f"No validation split: {count} examples of {train} are held out for it. "
+        + (
+            "Whole groups are: none lies on both sides."
+            if folds.grouped(names)
+            else "They are single examples, and those of one scene or patient can lie on both "
+            "sides: the dataset tells no groups apart."
+        )
+    )
+    return count
+
+
 def class_names(
     named: list[str],
     *,
@@ -213,13 +239,16 @@ def class_names(
 
 
 def look_at(stream: Iterable[Mapping[str, Any]], *, image_key: str, mask_key: str) -> Look:
-    """Mean and spread of the pixels, median size, and the values the masks hold."""
+    """Mean, spread and range of the pixels, median size, and the values the masks hold."""
     sums: list[np.ndarray] = []
+    ends: list[np.ndarray] = []
     sizes, values, top = [], dict[int, int](), 0.0
     for example in stream:
         image = example[image_key].astype(np.float64)
         flat = image.reshape(-1, image.shape[-1])
         sums.append(np.stack([flat.mean(0), (flat**2).mean(0)]))
+        some = flat[:: -(-len(flat) // SAMPLED)]
+        ends.append(np.percentile(some, (OUTSIDE, 100 - OUTSIDE), axis=0, method="nearest"))
         sizes.append(image.shape[:2])
         top = max(top, float(flat.max(initial=0)))
         for value, count in zip(*np.unique(example[mask_key], return_counts=True), strict=True):
@@ -230,11 +259,14 @@ def look_at(stream: Iterable[Mapping[str, Any]], *, image_key: str, mask_key: st
     # A constant channel (an unused alpha) has no spread to divide by.
     std = np.sqrt(np.maximum(square - mean**2, 1e-6 * max(top, 1.0) ** 2))
     height, width = np.median(sizes, axis=0)
+    low, high = np.min(ends), np.max(ends)
     return Look(
         examples=len(sums),
         mean=tuple(float(v) for v in mean),
         std=tuple(float(v) for v in std),
         top=top or 1.0,
+        low=float(low),
+        high=float(high if high > low else low + 1.0),
         height=int(height),
         width=int(width),
         values=values,

@@ -11,28 +11,43 @@ from recipes.core.plan import Plan
 
 
 def train(
-    builder: Any, plan: Plan, run: runs.Run, *, say: Callable[[str], None] = print
-) -> dict[str, Any]:
+    builder: Any,
+    plan: Plan,
+    run: runs.Run,
+    *,
+    say: Callable[[str], None] = print,
+    began: float | None = None,
+) -> scoring.Score:
     """Trains a model per fold, from where each stands, and joins them.
 
     Writes, beside what every run has, `fold_0`, `fold_1`, … and `out_of_fold.json`: the scores of
     train and validation, each image answered by the one model that has not seen it.
 
+    Args:
+      builder: the dataset's, prepared.
+      plan: of all folds.
+      run: where to keep them.
+      say: takes a line for the user.
+      began: when the first fold's time began, see `training.train`.
+
     Returns:
-      the scores out of fold.
+      the score out of fold.
     """
     for fold in range(plan.folds):
         say(f"\nFold {fold} of {plan.folds}:")
         part = planned(plan, fold)
-        training.train(builder, part, _opened(part, folds.run_of(run, fold)), say=say)
+        opened = _opened(part, folds.run_of(run, fold))
+        training.train(builder, part, opened, say=say, began=began)
+        began = None
         keras.backend.clear_session()
     joined = join([conclude.load_best(folds.run_of(run, fold)) for fold in range(plan.folds)])
     runs.write_whole(run.best, joined.save)
     runs.write_lines(run.history, _mean_history(run, plan.folds))
-    found = scoring.facts(conclude.score_out_of_fold(builder, plan, run))
+    result = conclude.score_out_of_fold(builder, plan, run)
+    found = scoring.facts(result)
     runs.write_json(run.folder / "out_of_fold.json", found)
     say(f"\nOut of fold, each image by the model that has not seen it:\n{scoring.table(found)}")
-    return found
+    return result
 
 
 def planned(plan: Plan, fold: int) -> Plan:
@@ -65,7 +80,8 @@ def _mean_history(run: runs.Run, count: int) -> list[dict[str, Any]]:
         there = [history[i] for history in histories if i < len(history)]
         row: dict[str, Any] = {"epoch": i + 1, "step": max(part["step"] for part in there)}
         for key in there[0].keys() - row.keys():
-            total = sum(part[key] for part in there)
-            row[key] = total if key.endswith("seconds") else total / len(there)
+            known = [part[key] for part in there if part[key] is not None]
+            total = sum(known)
+            row[key] = total if key.endswith("seconds") else total / len(known) if known else None
         rows.append(row)
     return rows

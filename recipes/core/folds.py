@@ -1,8 +1,9 @@
 """Cross-validation: which example is held out by which fold, whole groups together."""
 
+import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,13 +52,13 @@ def of(builder: Any, plan: Plan) -> Folds:
     Raises:
       PlanError: fewer groups than folds.
     """
-    examples = tuple(names(builder, data.pool(plan.dataset)))
+    examples = names(builder, data.pool(plan.dataset))
     return Folds(examples, deal([group for _, group in examples], plan.folds))
 
 
 def instead_of_validation(builder: Any, dataset: Dataset) -> Folds:
     """A part of train, held out as fold 0, for a dataset without a validation split."""
-    examples = tuple(names(builder, dataset.train))
+    examples = names(builder, dataset.train)
     return Folds(examples, np.where(hold_out(examples, dataset.held_out), 0, 1))
 
 
@@ -69,10 +70,11 @@ def hold_out(examples: Sequence[tuple[str, str]], share: int) -> np.ndarray:
     """
     alone = len({group for _, group in examples}) == 1
     groups = [name if alone else group for name, group in examples]
-    sizes, wanted, held = Counter(groups), len(groups) * share / 100, set[str]()
+    sizes, room, held = Counter(groups), len(groups) * share / 100, set[str]()
     for group in sorted(sizes, key=lambda g: hashlib.md5(g.encode()).hexdigest()):
-        if sum(sizes[g] for g in held) + sizes[group] <= wanted:
+        if sizes[group] <= room:
             held.add(group)
+            room -= sizes[group]
     held = held or {min(sizes, key=lambda g: (sizes[g], g))}
     return np.array([group in held for group in groups])
 
@@ -82,9 +84,14 @@ def run_of(run: runs.Run, fold: int) -> runs.Run:
     return runs.Run(run.folder / f"fold_{fold}")
 
 
-def note(builder: Any) -> str | None:
+def grouped(examples: Sequence[tuple[str, str]]) -> bool:
+    """Whether a dataset tells what belongs together: neither nothing nor everything does."""
+    return 1 < len({group for _, group in examples}) < len(examples)
+
+
+def note(found: Folds) -> str | None:
     """What a user should know of folds whose examples may belong together."""
-    if "group" in builder.info.features:
+    if grouped(found.names):
         return None
     return (
         "The dataset knows no groups: folds are made of single examples, and those of one scene or "
@@ -92,7 +99,8 @@ def note(builder: Any) -> str | None:
     )
 
 
-def names(builder: Any, split: str) -> Iterator[tuple[str, str]]:
+@functools.lru_cache(maxsize=4)  # each time all of the records are read
+def names(builder: Any, split: str) -> tuple[tuple[str, str], ...]:
     """Id and group of each example of a split, in stored order; alone it is its own group."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -100,8 +108,7 @@ def names(builder: Any, split: str) -> Iterator[tuple[str, str]]:
     wanted = sorted({"id", "group"} & set(builder.info.features.keys()))
     if not wanted:
         count = sum(builder.info.splits[part].num_examples for part in split.split("+"))
-        yield from ((f"{split}-{i:05d}",) * 2 for i in range(count))
-        return
+        return tuple((f"{split}-{i:05d}",) * 2 for i in range(count))
     options = tf.data.Options()
     options.deterministic = True
     stream = builder.as_dataset(
@@ -109,8 +116,7 @@ def names(builder: Any, split: str) -> Iterator[tuple[str, str]]:
         read_config=tfds.ReadConfig(options=options, try_autocache=False),
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
     )
-    for i, example in enumerate(stream.as_numpy_iterator()):
-        name = example["id"].decode() if "id" in example else f"{split}-{i:05d}"
-        # An empty group is none: the example stands alone.
-        group = example["group"].decode() if "group" in example else ""
-        yield name, group or name
+    return tuple(
+        data.name_and_group(example, otherwise=f"{split}-{i:05d}")
+        for i, example in enumerate(stream.as_numpy_iterator())
+    )

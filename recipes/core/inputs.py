@@ -63,7 +63,12 @@ def find(path: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
 
 @contextlib.contextmanager
 def opened(
-    path: pathlib.Path, *, channels: int, top: float, dicom_window: str | list[float] | None = None
+    path: pathlib.Path,
+    *,
+    channels: int,
+    top: float,
+    dtype: str = "",
+    dicom_window: str | list[float] | None = None,
 ) -> Iterator[Input]:
     """An image, for as long as it is needed.
 
@@ -71,18 +76,19 @@ def opened(
       path: the file.
       channels: that the model was trained on.
       top: the largest value that pixels of the training data could have.
+      dtype: of the training data's images, as NumPy names it; told by `top` if "".
       dicom_window: what grey values of DICOM go through, as the dataset's source has it: "file"
         for the file's own, [centre, width], or None for stored values.
 
     Raises:
       InputError: the file cannot be read, or is not of the kind the model knows.
     """
-    deep = top > 255
+    dtype = dtype or {255.0: "uint8", 65535.0: "uint16"}.get(top, "float32")
     if path.suffix.lower() in (".tif", ".tiff") and (rasterio := _rasterio()):
-        with _scene(rasterio, path, channels=channels, deep=deep) as scene:
+        with _scene(rasterio, path, channels=channels, dtype=dtype) as scene:
             yield scene
         return
-    pixels = _pixels(path, channels=channels, deep=deep, dicom_window=dicom_window)
+    pixels = _pixels(path, channels=channels, dtype=dtype, dicom_window=dicom_window)
     yield Input(
         height=pixels.shape[0],
         width=pixels.shape[1],
@@ -91,15 +97,20 @@ def opened(
 
 
 def _pixels(
-    path: pathlib.Path, *, channels: int, deep: bool, dicom_window: str | list[float] | None
+    path: pathlib.Path, *, channels: int, dtype: str, dicom_window: str | list[float] | None
 ) -> np.ndarray:
     """All of a plain picture, upright, as training saw such pictures."""
-    from seg_datasets.core import images, views
+    from seg_datasets.core import arrays, images, views
     from seg_datasets.core.sources import Folder
 
     try:
+        if path.suffix.lower() == ".npy" and np.dtype(dtype).kind == "f":
+            values = arrays.load(path.read_bytes())  # no picture holds them
+            values = values[..., None] if values.ndim == 2 else values
+            _refuse_other(path, values.shape[2], values.dtype, channels=channels, dtype=dtype)
+            return values
         if path.suffix.lower() == ".dcm":
-            bits = 16 if deep else 8
+            bits = 16 if dtype == "uint16" else 8
             view = views.describe("dicom", file=path.name, window=dicom_window, bits=bits)
             data = views.read(Folder(path.parent), path.name, view).data
         else:
@@ -121,12 +132,12 @@ def _pixels(
     values = values[..., None] if values.ndim == 2 else values
     opaque = values.shape[2] == channels + 1 and (values[..., -1] == 255).all()
     values = values[..., :channels] if opaque and found.bands is None else values
-    _refuse_other(path, values.shape[2], values.dtype, channels=channels, deep=deep)
+    _refuse_other(path, values.shape[2], values.dtype, channels=channels, dtype=dtype)
     return values
 
 
 @contextlib.contextmanager
-def _scene(rasterio: Any, path: pathlib.Path, *, channels: int, deep: bool) -> Iterator[Input]:
+def _scene(rasterio: Any, path: pathlib.Path, *, channels: int, dtype: str) -> Iterator[Input]:
     """A TIFF that is read by windows."""
     from rasterio.windows import Window
 
@@ -148,7 +159,7 @@ def _scene(rasterio: Any, path: pathlib.Path, *, channels: int, deep: bool) -> I
         if palette:
             raise InputError(f"{path} has a palette; save it as RGB.")
         grey = scene.count == 1 and channels == 3
-        _refuse_other(path, 3 if grey else count, scene.dtypes[0], channels=channels, deep=deep)
+        _refuse_other(path, 3 if grey else count, scene.dtypes[0], channels=channels, dtype=dtype)
         indexes = [1] * channels if grey else [*range(1, bands + 1)]
 
         def window(rows: slice, columns: slice) -> Any:
@@ -176,14 +187,14 @@ def _scene(rasterio: Any, path: pathlib.Path, *, channels: int, deep: bool) -> I
         )
 
 
-def _refuse_other(path: pathlib.Path, count: int, dtype: Any, *, channels: int, deep: bool) -> None:
+def _refuse_other(path: pathlib.Path, count: int, found: Any, *, channels: int, dtype: str) -> None:
     if count != channels:
         raise InputError(f"{path} has {count} channels; the model was trained on {channels}.")
-    wanted = np.uint16 if deep else np.uint8
-    if np.dtype(dtype) != wanted:
+    if np.dtype(found) != np.dtype(dtype):
+        floats = ", as .npy or GeoTIFF," if np.dtype(dtype).kind == "f" else ""
         raise InputError(
-            f"{path} holds {np.dtype(dtype)}; the model was trained on {np.dtype(wanted)}. Bring "
-            "it to that range as the training data was."
+            f"{path} holds {np.dtype(found)}; the model was trained on {dtype}. Bring it{floats} "
+            "to that range as the training data was."
         )
 
 

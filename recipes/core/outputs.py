@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -166,9 +167,7 @@ def coco(
         for number in range(1, len(classes)):
             areas, count = ndimage.label(ids == number, np.ones((3, 3)))
             for at, where in enumerate(ndimage.find_objects(areas, count), 1):
-                own = np.zeros(ids.shape, np.uint8, order="F")
-                own[where] = areas[where] == at
-                encoded = rle.encode(own)
+                encoded = _encoded(areas[where] == at, where, ids.shape)
                 annotations.append(
                     {
                         "id": len(annotations) + 1,
@@ -189,6 +188,20 @@ def coco(
         "categories": [{"id": i, "name": name} for i, name in enumerate(classes) if i],
     }
     runs.write_whole(path, lambda part: part.write_text(json.dumps(data), encoding="utf-8"))
+
+
+def _encoded(area: np.ndarray, where: tuple[slice, slice], shape: tuple[int, ...]) -> Any:
+    """An area of an image in COCO's runs, from no more than its own box: `rle.encode` wants an
+    array of the whole image for each area."""
+    from pycocotools import mask as rle
+
+    right, down = np.nonzero(area.T)  # COCO counts down the columns
+    at = (right + where[1].start) * shape[0] + down + where[0].start
+    first = np.flatnonzero(np.diff(at, prepend=-2) != 1)
+    last = np.append(first[1:], len(at)) - 1
+    edges = np.stack([at[first], at[last] + 1], 1).ravel()
+    counts = np.trim_zeros(np.diff(edges, prepend=0, append=math.prod(shape)), "b")
+    return rle.frPyObjects({"size": [*shape], "counts": counts.tolist()}, *shape)
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipes.core import again, charts, scoring, sections, shown
+from recipes.core import again, charts, scoring, sections, shown, unseen
 from recipes.core import dataset as ds
 from recipes.core.pictures import Picture
 from recipes.core.plan import Plan, chosen_on, duration
@@ -162,7 +162,7 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> str:
     told = (
         f"Kept: epoch {best['epoch']} of {len(history)}, validation mean IoU "
         f"{best['validation_miou']:.4f}; on the varied crops of training it was "
-        f"{best['train_miou']:.4f}."
+        f"{scoring.text(best['train_miou'])}."
     )
     found = [
         charts.lines(steps, {"loss": of("loss")}, title="Loss", low=0.0, mark=mark, marked=marked),
@@ -183,10 +183,12 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> str:
 def _again(plan: Plan, folder: pathlib.Path, scores: Mapping[str, Any]) -> str:
     data = plan.dataset
     at = shlex.quote(str(folder))
-    split = data.test or (ds.HELD_OUT if data.held_out else data.validation)
+    # What an ensemble is scored on without a test split, no single split is.
+    split = data.test or unseen.chosen_on(plan)
+    scored = f"python -m recipes.evaluate --workdir={at} --split={shlex.quote(split)}"
     lines = [
         again.command(plan),
-        f"python -m recipes.evaluate --workdir={at} --split={shlex.quote(split)}",
+        *([scored] if split else []),
         f"tensorboard --logdir={at}/tensorboard",
     ]
     if plan.budget:
@@ -206,7 +208,7 @@ def _data(plan: Plan, metadata: Mapping[str, Any]) -> str:
     facts = {
         "dataset": f"<code>{text(data.name)}</code>",
         "train": f"{text(data.train)}, {count(data.train_examples, 'image')}",
-        "validation": text(chosen_on(data)),
+        "validation": text("the fold held out" if plan.folds else chosen_on(data)),
         "test": text(data.test or "none"),
     }
     if "ledger_key" in metadata:

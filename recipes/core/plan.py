@@ -4,8 +4,10 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from typing import Any
 
+from recipes.core import dataset as ds
 from recipes.core.dataset import Dataset
 from recipes.core.errors import RecipeError
 
@@ -162,8 +164,12 @@ def _views(plan: Plan) -> str:
 
 
 def moved(plan: Plan, data_dir: str) -> Plan:
-    """The same plan for the same dataset in another folder."""
-    return dataclasses.replace(plan, dataset=dataclasses.replace(plan.dataset, data_dir=data_dir))
+    """The same plan for the same dataset in another folder.
+
+    Raises:
+      DatasetError: the dataset cannot be there.
+    """
+    return dataclasses.replace(plan, dataset=ds.moved(plan.dataset, data_dir))
 
 
 def refuse_changes(
@@ -178,24 +184,47 @@ def refuse_changes(
     Raises:
       PlanError: a curve whose first half was made by another plan says nothing.
     """
-    planned = to_json(plan)
     given = {**(described or {}), **(overrides or {})}
     changed = [
         f"--{key}={value}"
         for key, value in given.items()
-        if value is not None
-        and not _same(
-            seconds(value) if key == "budget" else value,
-            planned.get(key, planned["dataset"].get(key)),
-        )
+        if value is not None and not _same(*_as_planned(key, value, plan))
     ]
-    if dataset and dataset.split(":")[0] != plan.dataset.name.split(":")[0]:
+    if dataset and not _is_called(dataset, plan.dataset.name):
         changed.insert(0, f"--dataset={dataset}")
     if changed:
         raise PlanError(
             f"The run was planned otherwise than {', '.join(changed)}. A resumed run keeps its "
             "plan: leave these flags out, or start a new run in another folder."
         )
+
+
+def steps_of(epochs: int, examples: int, batch: int) -> int:
+    """The steps that passes over the train split come to."""
+    return math.ceil(epochs * examples / batch)
+
+
+def _as_planned(flag: str, value: Any, plan: Plan) -> tuple[Any, Any]:
+    """What a flag comes to in a plan, and what the plan has."""
+    data = plan.dataset
+    if flag == "epochs":
+        return steps_of(value, data.train_examples, plan.batch), plan.steps
+    if flag == "epoch_steps" and plan.steps:
+        return min(value, plan.steps), plan.epoch_steps
+    if flag == "budget":
+        return seconds(value), plan.budget
+    if flag == "validation_share":  # says nothing where there is a validation split
+        return value, data.held_out or value
+    told = {"num_classes": len(data.classes), "void_id": data.raw_void}
+    return value, told.get(flag, getattr(plan, flag, getattr(data, flag, None)))
+
+
+def _is_called(said: str, planned: str) -> bool:
+    """Whether a name means the planned dataset; config and version need not be said."""
+    if ds.absolute(said) == ds.absolute(planned):
+        return True
+    (name, _, version), (whole, _, its) = said.partition(":"), planned.partition(":")
+    return name in (whole, whole.split("/")[0]) and fnmatch(its, version or "*")
 
 
 def _same(said: Any, planned: Any) -> bool:

@@ -17,6 +17,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from recipes.core import dataset as ds
 from recipes.core import plan as plans
 from recipes.core.errors import RecipeError
 
@@ -73,8 +74,8 @@ class Run:
 
 
 def new_folder(dataset: str) -> pathlib.Path:
-    """A folder name under `runs/` that tells the dataset and the time."""
-    plain = pathlib.Path(dataset).name.split(":", maxsplit=1)[0]
+    """A folder name under `runs/` that tells the dataset, its config and the time."""
+    plain = ds.title(dataset).replace("/", "-")
     return pathlib.Path("runs") / f"{plain}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 

@@ -16,6 +16,8 @@ from recipes.core.dataset import VOID
 from recipes.core.errors import RecipeError
 from recipes.core.plan import Plan
 
+ROUGH = 64  # JAX compiles for each size of images anew: those above are answered at multiples of it
+
 
 class BackendError(RecipeError):
     """Keras runs on something the recipes do not know."""
@@ -269,7 +271,10 @@ def forward(model: Any) -> Callable[[np.ndarray], np.ndarray]:
             [v.value for v in owned]
             for owned in (model.trainable_variables, model.non_trainable_variables)
         ]
-        return np.asarray(of_array(*values, np.asarray(pixels[None], np.float32)))[0]
+        height, width = pixels.shape[:2]
+        more = [(0, -side % ROUGH if side > ROUGH else 0) for side in (height, width)]
+        padded = np.pad(pixels, [*more, (0, 0)], mode="symmetric")[None]
+        return np.asarray(of_array(*values, np.asarray(padded, np.float32)))[0, :height, :width]
 
     return whole
 

@@ -14,7 +14,7 @@ import tqdm
 from recipes.core import checkpoint, curves, data, device, metrics, model, runs, scoring, steps
 from recipes.core.clock import LEARNT, Clock
 from recipes.core.errors import RecipeError
-from recipes.core.plan import Plan
+from recipes.core.plan import Plan, duration
 from recipes.core.unseen import Unseen
 
 SHOWN = 10  # steps between two looks at the loss: each look waits for the device
@@ -43,7 +43,8 @@ def train(
 
     Raises:
       DatasetError: a mask holds a value that no class has.
-      TrainingError: the loss is no number any more, or there is nothing to validate on.
+      TrainingError: the loss is no number any more, there is nothing to validate on, or the budget
+        was used up before the first step.
     """
     began = time.monotonic() if began is None else began
     # What tf.data shuffles follows the process's seed, too, which others may have set.
@@ -94,7 +95,7 @@ def train(
             if bar.disable:  # no terminal to draw in: a line per epoch for the log
                 say(
                     f"epoch {state.epoch:3d}  step {state.step:5d}  {state.seconds:5.0f} s  loss "
-                    f"{row['loss']:.4f}  mIoU {row['train_miou']:.4f}  validation "
+                    f"{row['loss']:.4f}  mIoU {scoring.text(row['train_miou'])}  validation "
                     f"{row['validation_miou']:.4f}"
                 )
     say(
@@ -171,7 +172,7 @@ def _epoch(
                 )
             if done == SHOWN:
                 warm = time.monotonic()
-            elif done == LEARNT and plan.budget and not state.history:
+            elif done == LEARNT and plan.budget and not clock.known:
                 speed = (time.monotonic() - warm) / (LEARNT - SHOWN)
                 image = plan.dataset.height * plan.dataset.width / (plan.batch * plan.crop**2)
                 ahead = {"validation": len(unseen) * image, "test": unseen.examined() * image}
@@ -187,6 +188,12 @@ def _epoch(
             clock.start()
             clock.start_epoch(0)
             progress = clock.progress(0)
+            if progress >= 1:
+                raise TrainingError(
+                    f"The budget of {duration(plan.budget)} was used up before the first step: it "
+                    f"took {clock.passed():.1f} s to read the first batch, and some of it is kept "
+                    "for scoring. Start a new run with a longer --budget."
+                )
         # The step about to be made counts: the first one must not be wasted on a rate of 0.
         rate = plan.learning_rate_at(progress + (1 / plan.steps if plan.steps else 1e-3))
         waiting.append(step(pixels, ids, rate))
@@ -199,7 +206,8 @@ def _epoch(
         "epoch": state.epoch + 1,
         "step": state.step,
         "loss": total / done,
-        "train_miou": miou,
+        # Sparse labels and short epochs can leave nothing but void; NaN is no JSON.
+        "train_miou": miou if math.isfinite(miou) else None,
         "learning_rate": float(rate),
         "seconds": time.monotonic() - began,
     }

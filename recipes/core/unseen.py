@@ -65,14 +65,24 @@ class Unseen:
         return planning.FINISHING + self.examined() * sum(rest) / max(len(rest), 1)
 
     def examined(self) -> int:
-        """How many images the final scores are of."""
-        test = self.plan.dataset.test
-        return len(self) if test is None else int(self._builder.info.splits[test].num_examples)
+        """How many images the final scores are of; those of a fold are scored out of fold, too."""
+        test, own = self.plan.dataset.test, len(self)
+        if test is None:
+            return own
+        others = int(self._builder.info.splits[test].num_examples)
+        return others + own if self.plan.folds else others
 
     def __len__(self) -> int:
         if self.held_out is None:
             return int(self._builder.info.splits[self.plan.dataset.validation].num_examples)
         return int(self.held_out.sum())
+
+
+def chosen_on(plan: Plan) -> str:
+    """The split, or `held_out`, that a model's best epoch is chosen on; empty for an ensemble, of
+    which each fold has its own."""
+    alone = plan.fold >= 0 if plan.folds else plan.dataset.held_out
+    return HELD_OUT if alone else "" if plan.folds else plan.dataset.validation
 
 
 def images(builder: Any, plan: Plan, split: str) -> Iterator[data.Image]:
@@ -81,8 +91,7 @@ def images(builder: Any, plan: Plan, split: str) -> Iterator[data.Image]:
     Raises:
       DatasetError: no such split, or a mask value that no class has.
     """
-    alone = plan.fold >= 0 if plan.folds else plan.dataset.held_out
-    if split == HELD_OUT and alone:
+    if split == HELD_OUT == chosen_on(plan):
         return Unseen(builder, plan).images()
     return data.images(builder, plan.dataset, split)
 

@@ -115,6 +115,23 @@ def test_light_stays_in_range_keeps_the_shape_and_can_be_off() -> None:
         assert not np.array_equal(found, image)
 
 
+def test_values_beyond_the_range_are_kept_where_they_are_not_its_ends() -> None:
+    # Reflectances up to 10,000, a cloud far beyond, and a sensor that reads below 0.
+    image = np.random.default_rng(0).uniform(0, 10_000, (16, 16, 3)).astype(np.float32)
+    image[0, 0], image[0, 1] = 30_000, -3_000
+    for i in range(10):
+        for name, strength in (("light", 0.25), ("hue", 0.1), ("noise", 0.03)):
+            change = getattr(augment, name)
+            how = {"seed": [0, i], "strength": strength, "top": 10_000.0}
+            found = change(tf.constant(image), firm=False, **how).numpy()
+            assert np.isfinite(found).all()
+            assert found[0, 0].min() > 15_000
+            assert found[0, 1].max() < 0
+            clipped = change(tf.constant(image), **how).numpy()
+            assert clipped.min() >= 0
+            assert clipped.max() <= 10_001
+
+
 def test_same_seed_same_view() -> None:
     image = tf.cast(pattern(16, 16)[0], tf.float32)
     one, two, other = (

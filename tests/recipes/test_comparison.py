@@ -221,6 +221,36 @@ def test_command_refuses_a_run_of_another_dataset_and_a_senseless_tolerance(
         recipes.evaluate.evaluate(workdir=one, nsd_tolerance=-1)
 
 
+@pytest.mark.parametrize(
+    ("said", "split", "told"),
+    [
+        ({}, "test", ""),
+        ({}, "validation[:50%]", "was chosen by its score on validation[:50%]"),
+        ({}, "test[:2]+train", "was trained on train: test[:2]+train may hold the same images"),
+        ({"folds": 3}, "test", ""),
+        ({"folds": 3}, "validation", "was trained on train+validation"),
+        ({"folds": 3, "fold": 1}, "validation[:9]", "was trained on train+validation"),
+        ({"folds": 3, "fold": 1}, "held_out", "was chosen by its score on held_out"),
+        ({"held_out": 15}, "held_out", "was chosen by its score on held_out"),
+        ({"held_out": 15}, "train[5:]", "was trained on train: train[5:]"),
+        ({"held_out": 15, "folds": 3, "fold": 0}, "train", "was trained on train: train"),
+    ],
+)
+def test_score_that_looks_better_than_it_is_says_so(
+    plain: Dataset, said: dict[str, int], split: str, told: str
+) -> None:
+    share = said.get("held_out", 0)
+    facts = dataclasses.replace(
+        plain, held_out=share, validation="train" if share else "validation"
+    )
+    overrides = {key: value for key, value in said.items() if key != "held_out"}
+    plan = planning.make(
+        facts, device.Device(kind="cpu", name="CPU", count=2, bfloat16=False), overrides
+    )
+    found = recipes.evaluate._seen_before(plan, split)
+    assert found.startswith(f"the model {told}") if told else found == ""
+
+
 def test_score_on_images_of_training_is_told(shapes: str, tmp_path: pathlib.Path) -> None:
     run, told = untrained(shapes, tmp_path / "run", 1), list[str]()
     recipes.evaluate.evaluate(workdir=run, split="train[:2]", say=told.append)

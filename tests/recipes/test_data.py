@@ -204,6 +204,22 @@ def test_whole_images_keep_their_size_and_name(shapes: str) -> None:
     assert len({image.ids.shape for image in found}) > 1
 
 
+@pytest.mark.parametrize(
+    ("example", "told"),
+    [
+        ({"id": b"a", "group": b"town"}, ("a", "town")),
+        ({"id": np.int64(7), "group": np.int64(0)}, ("7", "0")),
+        ({"id": b"a", "group": b""}, ("a", "a")),
+        ({"group": b"town"}, ("train-00003", "town")),
+        ({}, ("train-00003", "train-00003")),
+    ],
+)
+def test_name_and_group_are_words_whatever_they_are_stored_as(
+    example: dict[str, Any], told: tuple[str, str]
+) -> None:
+    assert data.name_and_group(example, otherwise="train-00003") == told
+
+
 def test_unknown_split_is_refused_with_those_there_are(shapes: str) -> None:
     facts = describe.describe(shapes)
     with pytest.raises(ds.DatasetError, match=r"no split 'exam'; it has train, validation, test"):

@@ -288,6 +288,24 @@ def test_fixed_size_is_compared_on_images_of_that_size(
     assert found["parity"]["pixels"] == 4 * 50 * 70
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [({"folds": 2, "fold": -1}, "train+validation"), ({}, "validation")],
+    ids=["ensemble", "alone"],
+)
+def test_without_a_test_split_other_images_are_compared_and_named(
+    said: dict[str, int], told: str, run: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    other, lines = tmp_path / "run", list[str]()
+    shutil.copytree(run, other)
+    plan = json.loads((run / "plan.json").read_text())
+    plan |= {**said, "dataset": {**plan["dataset"], "test": None}}
+    (other / "plan.json").write_text(json.dumps(plan))
+    found = recipes.export.export(workdir=other, format="savedmodel", images=3, say=lines.append)
+    assert (found["parity"]["images"], found["parity"]["split"]) == (3, told)
+    assert f"3 images of {told}," in "\n".join(lines)
+
+
 def test_what_is_compared_is_padded_now_and_then() -> None:
     drawn = [np.zeros((64, 64, 1), np.uint8)] * 9
     shapes = [p.shape[:2] for p in parity.pieces(drawn, size=None, multiple=16)]

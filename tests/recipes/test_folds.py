@@ -87,7 +87,7 @@ def test_dataset_without_groups_and_names_is_folded_by_example(foreign: str) -> 
     builder = ds.open_builder(foreign)
     found = folds.of(builder, plan)
     assert sorted(np.bincount(found.fold_of)) == [6, 7, 7]
-    assert "knows no groups" in str(folds.note(builder))
+    assert "knows no groups" in str(folds.note(found))
 
 
 def test_whole_groups_are_held_out_as_many_as_asked_for() -> None:
@@ -136,6 +136,45 @@ def test_groups_of_train_stand_in_for_a_validation_split(
     assert scores["images"] == 6
     assert scores["mean_iou"] == pytest.approx(state.best, abs=1e-6)
     assert "held out to choose" in plans.text(plan)
+
+
+def test_final_scoring_of_a_fold_is_of_its_own_images_too(shapes: str) -> None:
+    builder = ds.open_builder(shapes)
+    plain, fold = (plan_of(shapes, **said) for said in ({}, {"folds": 2, "fold": 0}))
+    alone = dataclasses.replace(fold, dataset=dataclasses.replace(fold.dataset, test=None))
+    assert [Unseen(builder, plan).examined() for plan in (plain, fold, alone)] == [4, 4 + 8, 8]
+
+
+def test_ensemble_keeps_the_time_and_is_scored_out_of_fold_once(
+    shapes: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[float | None] = []
+    scored: list[str] = []
+    real = conclude._score
+
+    def untrained(builder: Any, plan: Plan, run: runs.Run, **more: Any) -> None:
+        began.append(more["began"])
+        training.build(plan)[0].save(run.best)
+        row = {"epoch": 1, "step": 1, "validation_miou": 0.5, "seconds": 1.0}
+        row["train_miou"] = None if plan.fold else 0.25
+        runs.write_lines(run.history, [row])
+
+    def counted(plan: Plan, exam: Any, split: str) -> Any:
+        scored.append(split)
+        return real(plan, exam, split)
+
+    monkeypatch.setattr(training, "train", untrained)
+    monkeypatch.setattr(conclude, "_score", counted)
+    monkeypatch.setattr(describe, "choose_splits", lambda *_, **__: ("train", "validation", None))
+    folder, said = tmp_path / "run", {**TINY, "folds": 2}
+    found = recipes.unet.train_and_evaluate(dataset=shapes, workdir=folder, overrides=said, say=str)
+    assert scored == ["out of fold"]
+    assert isinstance(began[0], float)
+    assert began[1] is None
+    assert found == json.loads((folder / "out_of_fold.json").read_text())
+    assert found == json.loads((folder / "scores.json").read_text())
+    (row,) = runs.read_lines(folder / "history.jsonl")
+    assert (row["train_miou"], row["seconds"]) == (0.25, 2.0)
 
 
 @pytest.fixture(scope="module")

@@ -137,8 +137,17 @@ def test_command_says_what_makes_the_same_plan(plain: Dataset, said: dict[str, o
     assert {word.split("=")[0].removeprefix("--") for word in words[3:]} == {
         "dataset",
         "seed",
+        "precision",
         *again_said,
     }
+
+
+def test_command_keeps_a_precision_that_a_flag_said(plain: Dataset) -> None:
+    """The machine of the plan may have bfloat16: nothing in it says that it has not."""
+    able = dataclasses.replace(drawn_run.MACHINE, bfloat16=True)
+    for machine, said in ((able, "float32"), (drawn_run.MACHINE, "bfloat16"), (able, "auto")):
+        plan = planning.make(plain, machine, {"steps": 40, "precision": said})
+        assert f"--precision={plan.precision}" in again.command(plan)
 
 
 def test_command_tells_what_a_foreign_dataset_does_not_say(plain: Dataset) -> None:
@@ -155,6 +164,30 @@ def test_command_tells_what_a_foreign_dataset_does_not_say(plain: Dataset) -> No
         assert f"--{flag}" in told
     assert "--validation_share=15" in told
     assert "--data_dir='/a folder'" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "test", "split"),
+    [
+        ({}, "test", "test"),
+        ({}, None, "validation"),
+        ({"folds": 3}, "test", "test"),
+        ({"folds": 3}, None, None),
+        ({"folds": 3, "fold": 1}, None, "held_out"),
+    ],
+)
+def test_page_tells_how_its_scores_come_again(
+    plain: Dataset,
+    tmp_path: pathlib.Path,
+    said: dict[str, int],
+    test: str | None,
+    split: str | None,
+) -> None:
+    plan = drawn_run.planned(dataclasses.replace(plain, test=test), CLASSES, **said)
+    found = drawn_run.rendered(plan, drawn_run.images(3), tmp_path)
+    told = re.findall(r"recipes\.evaluate .*--split=(\w+)", found)
+    assert told == ([split] if split else [])
+    assert ("the fold held out" in found) == ("folds" in said)
 
 
 def test_plan_tells_every_entry_and_which_a_flag_said(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -177,6 +178,34 @@ def test_resumed_run_keeps_its_plan(plain: Dataset) -> None:
         plans.refuse_changes(plan, dataset="voc", described=None, overrides=None)
     with pytest.raises(plans.PlanError, match="--mask_offset=1"):
         plans.refuse_changes(plan, dataset=None, described={"mask_offset": 1}, overrides=None)
+
+
+def test_same_flags_are_no_change_in_a_resumed_run(plain: Dataset) -> None:
+    """Also those that `plan.json` has under another name, or as what they come to."""
+    described = {"num_classes": 2, "void_id": 0, "validation_share": 20}
+    facts = dataclasses.replace(
+        plain, raw_void=0, held_out=20, train_examples=101, name="neu_seg/group_clean:1.0.0"
+    )
+    said = {"epochs": 3, "epoch_steps": 500, "batch": 4}
+    plan = planning.make(facts, CPU, said)
+
+    def refused(**given: Any) -> str:
+        with pytest.raises(plans.PlanError) as error:
+            plans.refuse_changes(
+                plan, **{"dataset": None, "described": {}, "overrides": {}} | given
+            )
+        return str(error.value)
+
+    for name in ("neu_seg", "neu_seg:1.0.0", "neu_seg/group_clean", "neu_seg:1.*.*", facts.name):
+        plans.refuse_changes(plan, dataset=name, described=described, overrides=said)
+    for name in ("neu", "neu_seg/official", "neu_seg:1.0.1", "/neu_seg", "group_clean"):
+        assert f"--dataset={name}" in refused(dataset=name)
+    for flag in described:
+        assert f"--{flag}=7" in refused(described={flag: 7})
+    for flag in said:
+        assert f"--{flag}=7" in refused(overrides={flag: 7})
+    whole = dataclasses.replace(plan, dataset=plain)  # it has a validation split
+    plans.refuse_changes(whole, dataset=None, described={"validation_share": 9}, overrides=None)
 
 
 def test_our_dataset_is_described_by_its_metadata(shapes: str) -> None:

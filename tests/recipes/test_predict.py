@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import tracemalloc
 from typing import Any
 
 import keras
@@ -93,6 +94,37 @@ def test_a_single_file_and_everything_that_can_be_written(
     np.testing.assert_array_equal(again, ids)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (40, 33)])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 1.0])
+def test_runs_of_areas_are_those_of_coco(
+    shape: tuple[int, int], share: float, tmp_path: pathlib.Path
+) -> None:
+    from pycocotools import mask as rle
+    from scipy import ndimage
+
+    ids = (np.random.default_rng(7).random(shape) < share).astype(np.uint8)
+    ids[-1, -1] = 1
+    Image.fromarray(ids).save(tmp_path / "x.png")
+    outputs.coco(tmp_path / "coco.json", [("x.png", tmp_path / "x.png")], ["ground", "area"])
+    areas, count = ndimage.label(ids, np.ones((3, 3)))
+    meant = [rle.encode(np.asfortranarray(areas == i, np.uint8)) for i in range(1, count + 1)]
+    found = json.loads((tmp_path / "coco.json").read_text())["annotations"]
+    assert [one["segmentation"]["counts"] for one in found] == [m["counts"].decode() for m in meant]
+    assert [one["area"] for one in found] == [int(rle.area(m)) for m in meant]
+    assert [one["bbox"] for one in found] == [rle.toBbox(m).tolist() for m in meant]
+
+
+def test_area_is_encoded_without_an_array_of_the_image() -> None:
+    """With one for each, an image of a thousand areas takes minutes."""
+    one, where, shape = np.eye(2, dtype=bool), (slice(2990, 2992), slice(5, 7)), (3000, 3000)
+    outputs._encoded(one, where, shape)  # imports what it needs
+    tracemalloc.start()
+    outputs._encoded(one, where, shape)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 100_000
+
+
 def scene(path: pathlib.Path, pixels: np.ndarray, **more: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(
@@ -152,9 +184,71 @@ def test_what_is_there_is_left_and_the_rest_is_made(
     told = go(run, tmp_path / "in", tmp_path / "out")
     assert [row["new"] for row in told["images"]] == [False, True, False]
     assert (masks / "0.png").stat().st_mtime_ns == before
-    with pytest.raises(RecipeError, match="another"):
-        go(run, tmp_path / "in", tmp_path / "out", turns=True)
+    for said in ({"turns": True}, {"window": 64}):
+        with pytest.raises(RecipeError, match=f"another --{next(iter(said))}:"):
+            go(run, tmp_path / "in", tmp_path / "out", **said)
     assert go(run, tmp_path / "in", tmp_path / "out", turns=True, overwrite=True)
+
+
+@pytest.mark.parametrize("source", ["", "x.png"], ids=["folders", "files"])
+def test_masks_of_other_images_of_the_same_names_are_not_taken_for_these(
+    source: str, run: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    drawn = [picture(tmp_path / site, "x.png", (32, 32), i) for i, site in enumerate("ab")]
+    go(run, tmp_path / "a" / source, tmp_path / "out")
+    with pytest.raises(RecipeError, match=r"another --input: .* --overwrite .*prediction\.json"):
+        go(run, tmp_path / "b" / source, tmp_path / "out")
+    go(run, tmp_path / "b" / source, tmp_path / "out", overwrite=True)
+    found = np.asarray(Image.open(tmp_path / "out" / "masks" / "x.png"))
+    np.testing.assert_array_equal(found, expected(run, drawn[1]))
+
+
+def test_moved_images_are_gone_on_with_once_that_is_written_down(
+    run: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    picture(tmp_path / "in", "x.png", (32, 32))
+    go(run, tmp_path / "in", tmp_path / "out")
+    new = (tmp_path / "in").rename(tmp_path / "new")
+    told = tmp_path / "out" / "prediction.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), "input": str(new)}))
+    assert not go(run, new, tmp_path / "out")["images"][0]["new"]
+
+
+def test_overwriting_that_was_stopped_is_not_taken_for_done(
+    run: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        picture(tmp_path / "in", f"{number}.png", (32, 32), number)
+    go(run, tmp_path / "in", tmp_path / "out", turns=True)
+    real = answering.answer
+
+    def stopped(*args: Any, **said: Any) -> None:
+        if said["name"] == "1":
+            raise KeyboardInterrupt
+        real(*args, **said)
+
+    monkeypatch.setattr(answering, "answer", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        go(run, tmp_path / "in", tmp_path / "out", overwrite=True)
+    monkeypatch.setattr(answering, "answer", real)
+    for turns in (False, True):
+        with pytest.raises(RecipeError, match="in part only: go on with --overwrite"):
+            go(run, tmp_path / "in", tmp_path / "out", turns=turns)
+    go(run, tmp_path / "in", tmp_path / "out", overwrite=True)
+    told = go(run, tmp_path / "in", tmp_path / "out")
+    assert [row["new"] for row in told["images"]] == [False, False]
+
+
+def test_predicting_before_there_is_a_model_leaves_nothing(
+    run: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "plan.json").write_text((run / "plan.json").read_text())
+    picture(tmp_path / "in", "x.png", (32, 32))
+    with pytest.raises(RecipeError, match="no best"):
+        go(early, tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_prediction_that_is_cut_short_leaves_no_half_mask(
@@ -213,7 +307,7 @@ def test_grey_pictures_and_opaque_ones_are_taken(run: pathlib.Path, tmp_path: pa
     Image.new("L", (32, 32), 7).save(tmp_path / "grey.png")
     Image.new("RGBA", (32, 32), (1, 2, 3, 255)).save(tmp_path / "opaque.png")
     for name in ("grey.png", "opaque.png"):
-        assert go(run, tmp_path / name, tmp_path / "out")["images"][0]["size"] == [32, 32]
+        assert go(run, tmp_path / name, tmp_path / f"{name}s")["images"][0]["size"] == [32, 32]
 
 
 def test_names_that_clash_and_folders_of_nothing_are_refused(
@@ -258,6 +352,44 @@ def test_dicom_goes_through_the_window_that_is_said(tmp_path: pathlib.Path) -> N
     assert grey[-1, -1, 0] == 255
     with pytest.raises(inputs.InputError, match="uint16"):
         pixels(channels=1, top=255.0)
+
+
+@pytest.mark.parametrize("said", [{"top": 1.0}, {"top": 255.0, "dtype": "float32"}])
+def test_model_of_floats_takes_floats_only(said: dict, tmp_path: pathlib.Path) -> None:
+    def pixels(name: str) -> np.ndarray:
+        with inputs.opened(tmp_path / name, channels=2, **said) as image:
+            return image.read(slice(0, image.height), slice(0, image.width))
+
+    values = np.random.default_rng(0).random((32, 24, 2)).astype(np.float32)
+    np.save(tmp_path / "x.npy", values)
+    scene(tmp_path / "x.tif", values)
+    for name in ("x.npy", "x.tif"):
+        np.testing.assert_array_equal(pixels(name), values)
+    np.save(tmp_path / "whole.npy", (255 * values).astype(np.uint8))
+    np.save(tmp_path / "double.npy", values.astype(np.float64))
+    np.save(tmp_path / "object.npy", np.array([[{}]]), allow_pickle=True)
+    Image.new("LA", (32, 24)).save(tmp_path / "picture.png")
+    for name, told in (
+        ("whole.npy", "holds uint8; the model was trained on float32"),
+        ("double.npy", "holds float64"),
+        ("object.npy", "not numbers"),
+        ("picture.png", r"holds uint8.*as \.npy or GeoTIFF"),
+    ):
+        with pytest.raises(inputs.InputError, match=told) as refused:
+            pixels(name)
+        assert name in str(refused.value)
+
+
+@pytest.mark.parametrize(("made", "known"), [("uint8", "uint16"), ("uint16", "uint8")])
+def test_pictures_of_another_depth_are_refused(
+    made: str, known: str, tmp_path: pathlib.Path
+) -> None:
+    Image.fromarray(np.zeros((32, 32), made)).save(tmp_path / "x.png")
+    with (
+        pytest.raises(inputs.InputError, match=f"holds {made}; the model was trained on {known}"),
+        inputs.opened(tmp_path / "x.png", channels=1, top=255.0, dtype=known),
+    ):
+        pass
 
 
 def test_a_window_that_is_none_is_refused(run: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -178,7 +178,9 @@ def test_clock_keeps_time_for_scoring_and_ends_in_time(
     now[0] += 37.5  # half of the 75 s that are left when 15 are set aside for scoring
     assert clock.progress(9) == pytest.approx(0.5)
     assert not clock.due(9, clock.progress(9))  # nothing is known yet of what a validation takes
+    assert not clock.known
     clock.note_step(0.04, 30, validation=200, test=275)
+    assert clock.known
     assert clock.left() == pytest.approx(100 - 47.5 - 4 - 16)
     assert not clock.due(30, clock.progress(30))
     now[0] += 29  # a validation of 4 s may be had for each 40 s, of 100 s or of 70

@@ -1,5 +1,6 @@
 """The recipe from end to end: a run, its folder, going on with it, scoring it again."""
 
+import itertools
 import json
 import pathlib
 import re
@@ -14,6 +15,7 @@ import pytest
 import browsing
 import recipes.evaluate
 import recipes.unet
+import ticking
 from recipes.core import checkpoint, describe, device, plan, planning, runs, training
 from recipes.core import dataset as ds
 from recipes.core.errors import RecipeError
@@ -144,8 +146,9 @@ def test_resume_refuses_another_plan_and_a_missing_run(
 
 
 def test_foreign_dataset_trains_in_bfloat16_by_the_clock(
-    foreign: str, tmp_path: pathlib.Path
+    foreign: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ticking.tick(monkeypatch)
     told: list[str] = []
     scores = recipes.unet.train_and_evaluate(
         dataset=foreign,
@@ -157,6 +160,48 @@ def test_foreign_dataset_trains_in_bfloat16_by_the_clock(
     assert 0 < scores["mean_iou"] <= 1
     assert "No validation split" in told[0]
     assert any("its time is over" in line for line in told)
+
+
+def test_budget_that_reading_uses_up_is_refused(shapes: str, tmp_path: pathlib.Path) -> None:
+    said = {**TINY, "budget": "0.01s", "steps": None}
+    with pytest.raises(training.TrainingError, match=r"0\.01s was used up .* a longer --budget"):
+        recipes.unet.train_and_evaluate(
+            dataset=shapes, workdir=tmp_path / "run", overrides=said, say=quietly
+        )
+    assert not (tmp_path / "run" / "scores.json").exists()
+
+
+def test_run_on_a_budget_that_goes_on_validates_and_saves_as_before(
+    shapes: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking.tick(monkeypatch)
+    said = {**TINY, "budget": "20s", "steps": None, "epoch_steps": None}
+    plan = planning.make(describe.describe(shapes), device.find(), said)
+    run, builder = runs.create(tmp_path / "run", plan), ds.open_builder(shapes)
+
+    def stop(line: str) -> None:
+        if line.startswith("epoch"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(builder, plan, run, say=stop)
+    before = runs.read_lines(run.history)
+    assert len(before) == 1
+    state = training.train(builder, plan, run, say=quietly)
+    assert state.finished == "its time is over"
+    assert len(state.history) >= 5
+
+
+def test_epoch_of_void_alone_has_no_score_and_the_run_goes_on(
+    shapes: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    void = (np.zeros((2, 32, 32, 3), np.float32), np.full((2, 32, 32), 255, np.uint8))
+    monkeypatch.setattr(training.data, "training_batches", lambda *_, **__: itertools.repeat(void))
+    start(shapes, tmp_path / "run")
+    history = runs.read_lines(tmp_path / "run" / "history.jsonl")
+    assert [row["train_miou"] for row in history] == [None] * 3
+    assert "on the varied crops of training it was -." in (tmp_path / "run/index.html").read_text()
+    recipes.unet.train_and_evaluate(workdir=tmp_path / "run", resume=True, say=quietly)
 
 
 def test_unknown_mask_value_stops_training_and_is_named(
