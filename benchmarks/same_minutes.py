@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import pathlib
 import statistics
@@ -53,6 +54,8 @@ def main() -> None:
     flags.add_argument("--arrays", type=pathlib.Path, help=argparse.SUPPRESS)
     flags.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     said = flags.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # libraries' logs would bury the rows
+    logging.disable(logging.WARNING)
     if said.row:
         found = {TUTORIAL: tutorial, SMP: smp}[said.row](said.arrays, float(said.budget), said.seed)
         (said.arrays / "found.json").write_text(json.dumps(found))

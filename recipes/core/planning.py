@@ -24,7 +24,7 @@ POSITIVE = {"crop", "depth", "width", "batch", "steps", "epochs", "epoch_steps"}
 POSITIVE |= {"learning_rate"}
 NOT_NEGATIVE = {"patience", "weight_decay", "clip", "seed"}
 NOT_NEGATIVE |= {"zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise"}
-BELOW_ONE = {"warmup", "cut_out", "ema"}
+BELOW_ONE = {"warmup", "cut_out", "ema", "weights_until"}
 
 # How training images are varied, by what they show. Light of 0.25: measured on cities never trained
 # on, 0.5 costs up to .02 of IoU in a run of minutes.
@@ -131,19 +131,20 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         encoder=_encoder(encoder),
         encoder_weights=_encoder_weights(said, encoder),
         residual=said.get("residual", False),
-        deep_supervision=said.get("deep_supervision", False),
+        deep_supervision=said.get("deep_supervision", True),
         batch=batch,
         rare_share=said.get("rare_share", 0.33),
         steps=steps,
         budget=budget,
         epoch_steps=min(epoch_steps, steps) if steps and epoch_steps else epoch_steps,
         patience=said.get("patience", 20),
-        learning_rate=said.get("learning_rate", 5e-3),
+        learning_rate=said.get("learning_rate", 2e-3),
         warmup=said.get("warmup", 0.05),
         weight_decay=said.get("weight_decay", 1e-2),
         clip=said.get("clip", 1.0),
         ema=said.get("ema", 0.99),
         class_weights=_weights(said.get("class_weights"), dataset),
+        weights_until=said.get("weights_until", 0.0 if said.get("class_weights") else 0.5),
         loss=_loss(said.get("loss", "ce+dice")),
         augment=augment,
         **{name: said.get(name, preset.get(name, 0.0)) for name in _VIEWS},
