@@ -45,11 +45,12 @@ _VIEWS = ("zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise",
 
 # What a budget buys. A guess that only has to tell a width that fits from one that does not: the
 # length of the run is measured, not guessed.
-PIXELS_A_SECOND = {"cpu": 0.75e6, "gpu": 60e6}  # per core or GPU: width 16, bfloat16
+PIXELS_A_SECOND = {"cpu": 0.33e6, "gpu": 27e6}  # per core or GPU: width 16, bfloat16
 WITHOUT_BFLOAT16 = 0.6
-GROWTH = 1.7  # a step of twice the width takes 2**GROWTH as long
+FIXED = 0.25  # of what a step of width 16 takes, that no width changes; the rest
+GROWTH = 1.85  # takes 2**GROWTH as long at twice the width
 WIDTHS = (8, 16, 24, 32, 48, 64)
-PASSES = 6.0  # over the pixels of train; with fewer a smaller model is better
+PASSES = 2.5  # over the pixels of train; with fewer a smaller model is better
 STEPS = 800  # with fewer a smaller one is better as well
 VALIDATIONS = 10  # in a budget, unless
 VALIDATION_SHARE = 0.1  # of it would be spent on them
@@ -202,7 +203,7 @@ def _rate(device: Device, precision: str) -> float:
 
 
 def _cost(width: int) -> float:
-    return float((width / 16) ** GROWTH)
+    return float(FIXED + (1 - FIXED) * (width / 16) ** GROWTH)
 
 
 def _affordable(rate: float, once: float) -> int:
