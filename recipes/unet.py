@@ -60,6 +60,7 @@ def define_flags() -> None:
     flags.DEFINE_float("clip", None, "Largest global norm of the gradient; 0: no limit.")
     flags.DEFINE_float("ema", None, "Share of the averaged weights kept in a step; 0: none.")
     flags.DEFINE_list("class_weights", None, "One weight per class, by commas.")
+    flags.DEFINE_float("weights_until", None, "Share of the run in which they fade to 1; 0: never.")
     flags.DEFINE_string("loss", None, "A sum of ce, focal, dice, tversky, boundary: ce+0.5*dice.")
     flags.DEFINE_enum("augment", None, sorted(planning.PRESETS), "How images are varied.")
     flags.DEFINE_float("zoom", None, "How much size is varied: 1 is from half to twice.")

@@ -208,7 +208,7 @@ def _data(plan: Plan, metadata: Mapping[str, Any]) -> str:
     facts = {
         "dataset": f"<code>{text(data.name)}</code>",
         "train": f"{text(data.train)}, {count(data.train_examples, 'image')}",
-        "validation": text("the fold held out" if plan.folds else chosen_on(data)),
+        "validation": text(chosen_on(plan)),
         "test": text(data.test or "none"),
     }
     if "ledger_key" in metadata:

@@ -36,6 +36,7 @@ class Plan:
     clip: float  # global norm of the gradient
     ema: float  # share of the averaged weights that stays in each step; 0: no average
     class_weights: tuple[float, ...]
+    weights_until: float  # share of the run over which they fade to 1; 0: they stay
     loss: str  # as `losses.parse` reads it
     augment: str  # the preset that the following entries come from, where they were not said
     zoom: float  # how much size is varied: 1 is from half to twice
@@ -66,6 +67,13 @@ class Plan:
             return self.learning_rate * max(progress, 0.0) / self.warmup
         rest = (min(progress, 1.0) - self.warmup) / max(1.0 - self.warmup, 1e-9)
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * rest))
+
+    def class_weights_at(self, progress: float) -> tuple[float, ...]:
+        """As planned at first, then less and less, and all 1 in the end."""
+        if not self.weights_until:
+            return self.class_weights
+        left = max(1.0 - progress / self.weights_until, 0.0)
+        return tuple(1.0 + left * (weight - 1.0) for weight in self.class_weights)
 
 
 class PlanError(RecipeError):
@@ -114,7 +122,7 @@ def text(plan: Plan) -> str:
     lines = [
         f"dataset   {data.name}: {data.train_examples} training images, {data.channels} channels, "
         f"median {data.height} x {data.width}",
-        f"splits    {data.train} to train, {chosen_on(data)} to choose, "
+        f"splits    {data.train} to train, {chosen_on(plan)} to choose, "
         f"{data.test or 'none'} to test",
         f"classes   {len(data.classes)}: {classes}{' …' if len(data.classes) > 8 else ''}",
         f"model     U-Net{_made(plan)}, depth {plan.depth}, width {plan.width}, "
@@ -123,6 +131,7 @@ def text(plan: Plan) -> str:
         f"validation {f'every {plan.epoch_steps} steps' if plan.epoch_steps else 'by the clock'}",
         f"          learning rate {plan.learning_rate:g}, weight decay {plan.weight_decay:g}, "
         f"loss {plan.loss}, seed {plan.seed}",
+        *_fading(plan),
         f"          weights {f'averaged by {plan.ema:g}' if plan.ema else 'as they are'}, "
         f"{plan.rare_share:.0%} of the crops near a rare class",
         *_folds(plan),
@@ -132,8 +141,11 @@ def text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def chosen_on(data: Dataset) -> str:
+def chosen_on(plan: Plan) -> str:
     """What the best epoch is chosen by."""
+    if plan.folds:
+        return "the fold held out"
+    data = plan.dataset
     return f"{data.held_out} % of it held out" if data.held_out else data.validation
 
 
@@ -144,6 +156,12 @@ def _made(plan: Plan) -> str:
     told += [" with residual blocks"] if plan.residual else []
     told += [" with deep supervision"] if plan.deep_supervision else []
     return ",".join(told)
+
+
+def _fading(plan: Plan) -> list[str]:
+    if not plan.weights_until or len({*plan.class_weights}) == 1:
+        return []
+    return [f"          class weights fade to 1 in the first {plan.weights_until:.0%} of the run"]
 
 
 def _folds(plan: Plan) -> list[str]:

@@ -24,7 +24,7 @@ POSITIVE = {"crop", "depth", "width", "batch", "steps", "epochs", "epoch_steps"}
 POSITIVE |= {"learning_rate"}
 NOT_NEGATIVE = {"patience", "weight_decay", "clip", "seed"}
 NOT_NEGATIVE |= {"zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise"}
-BELOW_ONE = {"warmup", "cut_out", "ema"}
+BELOW_ONE = {"warmup", "cut_out", "ema", "weights_until"}
 
 # How training images are varied, by what they show. Light of 0.25: measured on cities never trained
 # on, 0.5 costs up to .02 of IoU in a run of minutes.
@@ -45,11 +45,12 @@ _VIEWS = ("zoom", "rotate", "shear", "elastic", "light", "hue", "blur", "noise",
 
 # What a budget buys. A guess that only has to tell a width that fits from one that does not: the
 # length of the run is measured, not guessed.
-PIXELS_A_SECOND = {"cpu": 0.75e6, "gpu": 60e6}  # per core or GPU: width 16, bfloat16
+PIXELS_A_SECOND = {"cpu": 0.33e6, "gpu": 27e6}  # per core or GPU: width 16, bfloat16
 WITHOUT_BFLOAT16 = 0.6
-GROWTH = 1.7  # a step of twice the width takes 2**GROWTH as long
+FIXED = 0.25  # of what a step of width 16 takes, that no width changes; the rest
+GROWTH = 1.85  # takes 2**GROWTH as long at twice the width
 WIDTHS = (8, 16, 24, 32, 48, 64)
-PASSES = 6.0  # over the pixels of train; with fewer a smaller model is better
+PASSES = 2.5  # over the pixels of train; with fewer a smaller model is better
 STEPS = 800  # with fewer a smaller one is better as well
 VALIDATIONS = 10  # in a budget, unless
 VALIDATION_SHARE = 0.1  # of it would be spent on them
@@ -113,7 +114,7 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
             "decides."
         )
     steps = said.get("steps") or (
-        math.ceil(said["epochs"] * dataset.train_examples / batch)
+        plans.steps_of(said["epochs"], dataset.train_examples, batch)
         if said.get("epochs")
         else 0
         if budget
@@ -131,19 +132,20 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         encoder=_encoder(encoder),
         encoder_weights=_encoder_weights(said, encoder),
         residual=said.get("residual", False),
-        deep_supervision=said.get("deep_supervision", False),
+        deep_supervision=said.get("deep_supervision", True),
         batch=batch,
         rare_share=said.get("rare_share", 0.33),
         steps=steps,
         budget=budget,
         epoch_steps=min(epoch_steps, steps) if steps and epoch_steps else epoch_steps,
         patience=said.get("patience", 20),
-        learning_rate=said.get("learning_rate", 5e-3),
+        learning_rate=said.get("learning_rate", 2e-3),
         warmup=said.get("warmup", 0.05),
         weight_decay=said.get("weight_decay", 1e-2),
         clip=said.get("clip", 1.0),
         ema=said.get("ema", 0.99),
         class_weights=_weights(said.get("class_weights"), dataset),
+        weights_until=said.get("weights_until", 0.0 if said.get("class_weights") else 0.5),
         loss=_loss(said.get("loss", "ce+dice")),
         augment=augment,
         **{name: said.get(name, preset.get(name, 0.0)) for name in _VIEWS},
@@ -201,7 +203,7 @@ def _rate(device: Device, precision: str) -> float:
 
 
 def _cost(width: int) -> float:
-    return float((width / 16) ** GROWTH)
+    return float(FIXED + (1 - FIXED) * (width / 16) ** GROWTH)
 
 
 def _affordable(rate: float, once: float) -> int:

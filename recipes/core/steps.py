@@ -26,8 +26,10 @@ class BackendError(RecipeError):
 class Step(Protocol):
     """From a batch and a learning rate to its loss and its confusion matrix."""
 
-    def __call__(self, pixels: Any, ids: Any, rate: float) -> tuple[Any, Any]:
-        """Makes the step."""
+    def __call__(
+        self, pixels: Any, ids: Any, rate: float, weights: Sequence[float] | None = None
+    ) -> tuple[Any, Any]:
+        """Makes the step, with the plan's class weights or others."""
         ...
 
     def settle(self) -> None:
@@ -118,11 +120,11 @@ class TensorFlowStep:
             others = context.all_gather(tf.stop_gradient(part), axis=0)
             return tf.concat([others[: rank * size], part, others[(rank + 1) * size :]], 0)
 
-        def learn(pixels: Any, ids: Any) -> tuple[Any, Any]:
+        def learn(pixels: Any, ids: Any, weights: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 outputs = tf.nest.map_structure(whole, net(pixels, training=True))
                 ids = whole(tf.cast(ids, tf.int32))  # bytes cannot be gathered
-                loss = cost(terms, ids, outputs, plan.class_weights)
+                loss = cost(terms, ids, outputs, weights)
             gradients = tape.gradient(loss, net.trainable_variables)
             if devices > 1:
                 context = tf.distribute.get_replica_context()
@@ -148,9 +150,9 @@ class TensorFlowStep:
                     old.assign(followed(old.value, new.value, stays))
 
         @tf.function
-        def step(pixels: Any, ids: Any) -> tuple[Any, Any]:
+        def step(pixels: Any, ids: Any, weights: Any) -> tuple[Any, Any]:
             if not strategy:
-                found = learn(pixels, ids)
+                found = learn(pixels, ids, weights)
                 follow()
                 return found
             size = pixels.shape[0] // devices
@@ -162,17 +164,21 @@ class TensorFlowStep:
 
                 return strategy.experimental_distribute_values_from_function(cut)
 
-            loss, matrix = strategy.run(learn, args=(part_of(pixels), part_of(ids)))
+            loss, matrix = strategy.run(learn, args=(part_of(pixels), part_of(ids), weights))
             follow()
             # Each device has worked out the same.
             return tuple(strategy.experimental_local_results(v)[0] for v in (loss, matrix))
 
-        self._step = step
+        self._step, self._weights = step, plan.class_weights
 
-    def __call__(self, pixels: Any, ids: Any, rate: float) -> tuple[Any, Any]:
+    def __call__(
+        self, pixels: Any, ids: Any, rate: float, weights: Sequence[float] | None = None
+    ) -> tuple[Any, Any]:
         """Makes the step."""
         self._optimizer.learning_rate.assign(rate)
-        found: tuple[Any, Any] = self._step(pixels, ids)
+        # An array: of a tuple of numbers each one would be traced anew.
+        asked = np.asarray(weights or self._weights, np.float32)
+        found: tuple[Any, Any] = self._step(pixels, ids, asked)
         return found
 
     def settle(self) -> None:
@@ -195,12 +201,12 @@ class JaxStep:
         self._place = _sharing(plan.batch)
         self._state: list[list[Any]] | None = None
 
-        def learn(state: list[list[Any]], pixels: Any, ids: Any) -> Any:
+        def learn(state: list[list[Any]], pixels: Any, ids: Any, by_class: Any) -> Any:
             weights, rest, moments = state[:3]
 
             def loss_of(weights: list[Any]) -> Any:
                 outputs, after = net.stateless_call(weights, rest, pixels, training=True)
-                return cost(terms, ids, outputs, plan.class_weights), (outputs, after)
+                return cost(terms, ids, outputs, by_class), (outputs, after)
 
             (loss, (outputs, rest)), gradients = jax.value_and_grad(loss_of, has_aux=True)(weights)
             gradients = clipped(gradients, plan.clip)
@@ -215,15 +221,18 @@ class JaxStep:
 
         if optimizer.variables[0] is not optimizer.iterations:
             raise BackendError("this version of Keras does not count an optimizer's steps first.")
-        self._learn = jax.jit(learn)
+        self._learn, self._weights = jax.jit(learn), plan.class_weights
 
-    def __call__(self, pixels: Any, ids: Any, rate: float) -> tuple[Any, Any]:
+    def __call__(
+        self, pixels: Any, ids: Any, rate: float, weights: Sequence[float] | None = None
+    ) -> tuple[Any, Any]:
         """Makes the step."""
         if self._state is None:  # now, since a checkpoint may have been read after `__init__`
             self._state = [[v.value for v in owned] for owned in self._owners]
         self._state[2][self._rate] = ops.convert_to_tensor(rate, "float32")
         batch = self._place(np.asarray(pixels)), self._place(np.asarray(ids))
-        self._state, loss, matrix = self._learn(self._state, *batch)
+        asked = np.asarray(weights or self._weights, np.float32)
+        self._state, loss, matrix = self._learn(self._state, *batch, asked)
         return loss, matrix
 
     def settle(self) -> None:

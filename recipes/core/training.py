@@ -196,7 +196,7 @@ def _epoch(
                 )
         # The step about to be made counts: the first one must not be wasted on a rate of 0.
         rate = plan.learning_rate_at(progress + (1 / plan.steps if plan.steps else 1e-3))
-        waiting.append(step(pixels, ids, rate))
+        waiting.append(step(pixels, ids, rate, plan.class_weights_at(progress)))
         state.step += 1
         bar.update()
     if progress >= 1:

@@ -145,6 +145,18 @@ def test_rare_classes_weigh_more_within_bounds() -> None:
     assert planning.class_weights([0, 0]) == (1, 1)
 
 
+def test_class_weights_fade_unless_they_are_said(plain: Dataset) -> None:
+    plan = planning.make(plain, CPU, {"weights_until": 0.5})
+    assert plan == planning.make(plain, CPU)
+    assert plan.class_weights_at(0.0) == plan.class_weights
+    assert plan.class_weights_at(0.25) == pytest.approx([(w + 1) / 2 for w in plan.class_weights])
+    assert plan.class_weights_at(0.5) == plan.class_weights_at(1.0) == (1, 1)
+    assert "fade to 1 in the first 50%" in plans.text(plan)
+    said = planning.make(plain, CPU, {"class_weights": [1, 3]})
+    assert said.class_weights_at(1.0) == (1, 3)
+    assert "fade" not in plans.text(said)
+
+
 def test_learning_rate_rises_then_falls_to_nothing(plain: Dataset) -> None:
     plan = planning.make(plain, CPU, {"learning_rate": 1.0, "warmup": 0.1})
     rates = [plan.learning_rate_at(i / 100) for i in range(101)]

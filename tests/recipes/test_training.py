@@ -116,6 +116,16 @@ def test_average_follows_weights_and_moments(plain: Dataset) -> None:
     assert "moving_mean" in " ".join(v.path for v in average.variables)
 
 
+def test_a_step_weighs_classes_as_it_is_told(plain: Dataset) -> None:
+    told = {}
+    for weights in (None, (1.0, 1.0), (1.0, 9.0)):
+        plan = plan_of(plain, class_weights=[1.0, 9.0], loss="ce")
+        net, average, optimizer = parts_of(plan)
+        told[weights] = float(steps.make(net, average, optimizer, plan)(*batch(), 0.0, weights)[0])
+    assert told[None] == told[1.0, 9.0]
+    assert abs(told[1.0, 1.0] - told[1.0, 9.0]) > 1e-3
+
+
 def test_without_an_average_the_model_follows_itself(plain: Dataset) -> None:
     net, average, _ = parts_of(plan_of(plain, ema=0.0))
     assert average is net
