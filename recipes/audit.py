@@ -7,11 +7,13 @@ Every label of train and validation is held against the model of the fold that l
 docs/audit.md says how labels are ranked and what the files hold.
 """
 
+import math
 import pathlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from absl import app, flags
 
 import seg_datasets  # noqa: F401  (tfds.load then knows our datasets by name)
@@ -20,6 +22,7 @@ from recipes.core import plan as plans
 from recipes.core.errors import RecipeError
 
 FLAGS = flags.FLAGS
+SHOWN = 10  # labels that the terminal shows
 
 
 def define_flags() -> None:
@@ -76,7 +79,7 @@ def audit(
     if most < 1:
         raise RecipeError(f"--most={most}: list at least one label.")
     run, plan = runs.open_run(pathlib.Path(workdir))
-    from recipes.core import audit_page, auditing
+    from recipes.core import audit_page, auditing, scoring
     from recipes.core import dataset as ds
     from recipes.core import suspects as order
 
@@ -84,12 +87,17 @@ def audit(
         plan = plans.moved(plan, data_dir)
     builder = ds.open_builder(plan.dataset.name, data_dir=plan.dataset.data_dir)
     sources, notes = auditing.sources(builder, plan, run, everything=everything)
-    seen = _read(sources, say)
-    suspects = order.rank(seen)[:most]
-    found = {
+    seen, mean_iou = _read(sources, say, classes=len(plan.dataset.classes))
+    ranked = order.rank(seen)
+    suspects = ranked[:most]
+    flagged = sum(one.score > 0 for one in ranked)
+    found: dict[str, Any] = {
         "count": len(seen),
         "splits": dict(Counter(trace.split for trace in seen)),
         "kinds": dict(Counter(one.kind for one in suspects if one.kind)),
+        "mean_iou": None if math.isnan(mean_iou) else round(mean_iou, 6),
+        "suspicious": flagged,
+        "doubt": order.doubt(mean_iou, flagged, len(seen)),
         "notes": notes,
         "examples": [_row(one, plan.dataset.classes) for one in suspects],
     }
@@ -121,11 +129,15 @@ def audit(
             facts=found,
         )
         runs.write_text(folder / "index.html", html)
-    for place, one in enumerate(suspects[:10], start=1):
+    say(f"models    mean IoU {scoring.text(found['mean_iou'])} against the labels")
+    if found["doubt"]:
+        say(f"doubt     {found['doubt']}")
+    for place, one in enumerate(suspects[:SHOWN], start=1):
         say(f"{place:>4}  {one.score:.3f}  {one.name}  {audit_page.told(one, plan.dataset)}")
     for note in notes:
         say(f"note      {note}")
-    say(f"\n{len(seen)} labels judged, the first {len(suspects)} listed")
+    listed, above = len(suspects), min(len(suspects), SHOWN)
+    say(f"\n{len(seen)} labels judged: the first {above} above, the first {listed} in the table")
     say(f"table     {folder / 'suspects.csv'}")
     if page:
         say(f"page      {folder / 'index.html'}")
@@ -134,16 +146,21 @@ def audit(
     return found
 
 
-def _read(sources: Any, say: Callable[[str], None]) -> list[Any]:
-    from recipes.core import auditing
+def _read(sources: Any, say: Callable[[str], None], *, classes: int) -> tuple[list[Any], float]:
+    """What is kept of each label, and the mean IoU of the models against all of them."""
+    from recipes.core import auditing, metrics
+
+    counts = np.zeros((classes, classes), np.int64)
 
     def each() -> Iterator[Any]:
         for source in sources:
             say(f"judging   {source.name}")
             for split, image, predict in source.images():
-                yield auditing.look(image, predict(image.pixels), split=split)
+                shown = predict(image.pixels)
+                counts[:] += metrics.confusion(image.ids, shown.argmax(-1), classes=classes)
+                yield auditing.look(image, shown, split=split)
 
-    return list(each())
+    return list(each()), metrics.mean(metrics.iou(counts))
 
 
 def _row(one: Any, classes: Sequence[str]) -> dict[str, Any]:

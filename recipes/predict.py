@@ -4,9 +4,11 @@
 
 Images of any size: what is larger than a window is read, answered and written window by window, and
 the answer is that of the whole image at once. Names are kept. Images whose mask is there are left
-out, so a prediction that was stopped goes on where it was.
+out, so a prediction that was stopped goes on where it was. Images that cannot be read are told at
+the end, when all others are there.
 """
 
+import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +18,12 @@ from absl import app, flags
 
 from recipes.core import command, outputs, runs
 from recipes.core.errors import RecipeError
+from recipes.core.plan import Plan
 from seg_datasets.core import records
 
 FLAGS = flags.FLAGS
 _SETTINGS = "prediction.json"
+_FIRST = 3  # images that an error names
 
 
 def define_flags() -> None:
@@ -87,7 +91,8 @@ def predict(
       the images with their sizes, class pixels and seconds.
 
     Raises:
-      RecipeError: no such run or input, an image of another kind than was trained on.
+      RecipeError: no such run or input; or, after all others were predicted, images that cannot
+        be: damaged ones, or of another kind than was trained on.
     """
     if unknown := sorted(set(write) - set(outputs.KINDS)):
         raise RecipeError(f"--write={unknown[0]}: there is {', '.join(outputs.KINDS)}.")
@@ -111,66 +116,133 @@ def predict(
         "dicom_window": grey,
     }
     _begin(folder, settings, overwrite=overwrite)
-    answer = answering.windows(model, turns=answering.turns(plan) if turns else 1)
-    dataset = plan.dataset
+    job = _Job(
+        plan=plan,
+        answer=answering.windows(model, turns=answering.turns(plan) if turns else 1),
+        folder=folder,
+        write=frozenset(write),
+        window=window,
+        overwrite=overwrite,
+        grey=grey,
+    )
     rows: list[dict[str, Any]] = []
+    failed: list[tuple[str, inputs.InputError]] = []
     with tqdm.tqdm(total=len(found), unit="image", disable=None, mininterval=0.5) as bar:
-        for path, name in found:
-            began = time.monotonic()
-            with inputs.opened(
-                path,
-                channels=dataset.channels,
-                top=dataset.pixel_top,
-                dtype=dataset.dtype,
-                dicom_window=grey,
-            ) as image:
-                mask = outputs.mask_path(folder / "masks" / name, image)
-                made = (
-                    overwrite
-                    or not mask.exists()
-                    or ("probabilities" in write and not _probabilities(folder, name))
-                )
-                if made:
-                    answering.answer(
-                        image,
-                        answer,
-                        folder=folder,
-                        name=name,
-                        classes=len(dataset.classes),
-                        multiple=2**plan.depth,
-                        window=window,
-                        keep="probabilities" in write,
-                        progress=bar.update,
-                    )
-                else:
-                    bar.update(1)
-                size = [image.height, image.width]
-            if "palettes" in write:
-                outputs.palette(folder / "palettes" / name, mask, dataset.palette)
-            if "polygons" in write:
-                outputs.polygons(folder / "polygons" / name, mask, dataset.classes)
-            seconds = round(time.monotonic() - began, 3)
-            rows.append(
-                {"name": name, "size": size, "mask": str(mask), "seconds": seconds, "new": made}
-            )
+        for place, (path, name) in enumerate(found, start=1):
+            try:
+                rows.append(job.do(path, name, bar.update))
+            except inputs.InputError as error:
+                failed.append((name, error))
+            # Of images that were there or failed, nobody told how far they are.
+            bar.update(place - bar.n)
+    if not rows:
+        raise failed[0][1]
+    for name, _ in failed if overwrite else ():
+        outputs.forget(folder, name)  # what is there may be of another model
     runs.write_json(folder / _SETTINGS, settings)
     if "coco" in write:
-        named = [
-            (path.name, pathlib.Path(row["mask"]))
-            for (path, _), row in zip(found, rows, strict=True)
-        ]
-        outputs.coco(folder / "coco.json", named, dataset.classes)
+        masks = {row["name"]: pathlib.Path(row["mask"]) for row in rows}
+        named = [(path.name, masks[name]) for path, name in found if name in masks]
+        outputs.coco(folder / "coco.json", named, plan.dataset.classes)
     told = {
         "run": str(run.folder),
         "output": str(folder),
         "images": rows,
-        "classes": [*dataset.classes],
+        "classes": [*plan.dataset.classes],
     }
-    new = sum(row["new"] for row in rows)
-    say(f"{new} images predicted, {len(rows) - new} were there; {folder / 'masks'}")
+    if failed:
+        told["failed"] = [{"name": name, "why": str(error)} for name, error in failed]
     if json:
         runs.write_json(pathlib.Path(json), told)
+    new = sum(row["new"] for row in rows)
+    say(f"{new} images predicted, {len(rows) - new} were there")
+    # Masks are always written.
+    kinds = [kind for kind in outputs.KINDS if kind in {*write, "masks"}]
+    files = [folder / ("coco.json" if kind == "coco" else kind) for kind in kinds]
+    for file in [*files, folder / _SETTINGS, *([json] if json else [])]:
+        say(f"written   {file}")
+    if failed:
+        _complain(failed, len(found), say, overwrite=overwrite)
     return told
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What is done to each image; see `predict`."""
+
+    plan: Plan
+    answer: Any
+    folder: pathlib.Path
+    write: frozenset[str]
+    window: int
+    overwrite: bool
+    grey: str | list[float] | None
+
+    def do(
+        self, path: pathlib.Path, name: str, progress: Callable[[float], object]
+    ) -> dict[str, Any]:
+        """Predicts an image where it is not there; the facts of it.
+
+        Raises:
+          InputError: it cannot be read, or is of another kind than was trained on.
+        """
+        from recipes.core import answering, inputs
+
+        began, folder, dataset = time.monotonic(), self.folder, self.plan.dataset
+        with inputs.opened(
+            path,
+            channels=dataset.channels,
+            top=dataset.pixel_top,
+            dtype=dataset.dtype,
+            dicom_window=self.grey,
+        ) as image:
+            mask = outputs.mask_path(folder / "masks" / name, image)
+            made = (
+                self.overwrite
+                or not mask.exists()
+                or ("probabilities" in self.write and not _probabilities(folder, name))
+            )
+            if made:
+                answering.answer(
+                    image,
+                    self.answer,
+                    folder=folder,
+                    name=name,
+                    classes=len(dataset.classes),
+                    multiple=2**self.plan.depth,
+                    window=self.window,
+                    keep="probabilities" in self.write,
+                    progress=progress,
+                )
+            size = [image.height, image.width]
+        if "palettes" in self.write:
+            outputs.palette(folder / "palettes" / name, mask, dataset.palette)
+        if "polygons" in self.write:
+            outputs.polygons(folder / "polygons" / name, mask, dataset.classes)
+        seconds = round(time.monotonic() - began, 3)
+        return {"name": name, "size": size, "mask": str(mask), "seconds": seconds, "new": made}
+
+
+def _complain(
+    failed: Sequence[tuple[str, RecipeError]],
+    count: int,
+    say: Callable[[str], None],
+    *,
+    overwrite: bool,
+) -> None:
+    """Tells each image that could not be predicted, and ends the command.
+
+    Raises:
+      RecipeError: always.
+    """
+    for _, error in failed:
+        say(f"failed    {error}")
+    first = ", ".join(name for name, _ in failed[:_FIRST]) + ", …" * (len(failed) > _FIRST)
+    again = "again without --overwrite" if overwrite else "again"
+    raise RecipeError(
+        f"{len(failed)} of {count} images could not be predicted: {first}. Mend them or take them "
+        f"away, and run it {again}: only what is missing is done."
+    )
 
 
 def _grey(said: str | None) -> str | list[float] | None:

@@ -155,6 +155,8 @@ def train_and_evaluate(
     found = conclude.conclude(builder, plan, run, scored=beyond)
     say(f"\nBest model on {found['split']}, original sizes:\n{scoring.table(found)}")
     say(f"\npage      {run.page}\npictures  {run.pictures}\nscores    {run.scores}")
+    for doubt in conclude.doubts(plan, run):
+        say(f"note      {doubt}")
     return found
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
 
 from absl import flags
 
 from seg_datasets import correcting, registration, running
+from seg_datasets.core import commands
 from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.detection import inspection
 from seg_datasets.core.detection.corrections import Corrections
@@ -117,15 +119,14 @@ def _inspect(raw: str, given: Corrections | None, dataset: str) -> Inspection:
 def _report(found: Inspection, path: pathlib.Path, typed: str) -> None:
     from seg_datasets.core import report
 
-    name = found.dataset or "NAME"
-    how = (
-        f"tfds build {found.dataset} --manual_dir={found.raw}"
-        if found.dataset
-        else (
-            f"python -m seg_datasets.new {name} --from={found.raw}{typed}\n"
-            f"tfds build {name} --manual_dir={found.raw}"
-        )
-    )
+    raw = shlex.quote(found.raw)
+    if found.dataset:
+        builder, config = registration.builder_and_config(found.dataset)
+        named = config.name if config else ""
+        how = commands.build_and_verify(builder.name, builder.pkg_dir_path, config=named, raw=raw)
+    else:
+        new, without_code = inspection.ways_to_build(found.raw, typed)
+        how = "\n".join((new, commands.build_and_verify("NAME", None, raw=raw), without_code))
     title = pathlib.Path(found.raw).resolve().name
     report.save(path, found.examined, title=title, how_to_build=how, questions=found.questions)
 

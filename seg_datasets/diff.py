@@ -45,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
     """Reads the flags and compares."""
     if len(argv) != 3:
         print(
-            "give two versions: python -m seg_datasets.diff NAME:1.0.0 NAME:1.1.0", file=sys.stderr
+            "give two versions: python -m seg_datasets.diff NAME:1.0.0 NAME:1.1.0, or "
+            "NAME/CONFIG:1.0.0 NAME/CONFIG:1.1.0",
+            file=sys.stderr,
         )
         return 2
     data_dir = pathlib.Path(FLAGS.data_dir).expanduser()

@@ -7,7 +7,9 @@ Each dataset folder's `dummy.py` says which files there are; this draws and save
 
 from __future__ import annotations
 
+import inspect
 import pathlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -92,7 +94,11 @@ def save_geotiff(
 
 
 def main(draw: Callable[[pathlib.Path], None]) -> None:
-    """Draws into the folder that the command line names."""
-    if len(sys.argv) != 2:
+    """Draws into the folder that the command line names, and says what and what comes next."""
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         raise SystemExit("give one folder to draw into")
-    draw(pathlib.Path(sys.argv[1]))
+    raw = sys.argv[1]
+    draw(pathlib.Path(raw))
+    what = (inspect.getdoc(draw) or "drawn").partition("\n")[0]
+    name = pathlib.Path(inspect.getfile(draw)).parent.name
+    print(f"{raw}: {what}\nnext: tfds build seg_datasets/{name} --manual_dir={shlex.quote(raw)}")

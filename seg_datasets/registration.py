@@ -78,6 +78,31 @@ def builder_and_config(name: str) -> tuple[Any, Any]:
     return builder, builder.builder_configs[config]
 
 
+def builder_and_version(name: str) -> tuple[Any, str, str]:
+    """The builder class, config and version of `camvid/usual:1.0.0`, as TFDS writes it.
+
+    Either may be left out, and is "" then; `camvid:usual/1.0.0`, as in the ledger, is the same.
+
+    Raises:
+      LookupError: there is no such dataset, or its code fails.
+    """
+    if _is_dataset(name):
+        return builder_class(name), "", ""
+    head, colon, tail = name.rpartition(":")
+    dataset, config, version = (head, "", tail) if colon else (name, "", "")
+    if not _is_dataset(dataset) and _is_dataset(dataset.rpartition("/")[0]):
+        dataset, _, config = dataset.rpartition("/")
+    elif "/" in version:
+        config, _, version = version.partition("/")
+    return builder_class(dataset), config, version
+
+
+def _is_dataset(name_or_folder: str) -> bool:
+    folder = pathlib.Path(name_or_folder).resolve()
+    module = folder / f"{_BUILDER.format(name=folder.name)}.py"
+    return bool(name_or_folder) and (name_or_folder in dataset_names() or module.is_file())
+
+
 def _failure(module: pathlib.Path, error: Exception) -> str:
     """What is wrong with the code of a dataset folder, in one line."""
     lines = [

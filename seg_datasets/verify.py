@@ -1,6 +1,7 @@
 """Is what lies in data_dir what the ledger says?
 
     python -m seg_datasets.verify aerial --data_dir=DATA
+    python -m seg_datasets.verify seg_folder/roofs:1.0.0 --data_dir=DATA
 
 Exit status: 0 all is as recorded, 1 something is not, 2 wrong usage.
 """
@@ -17,8 +18,11 @@ from absl import flags
 
 from seg_datasets import registration, running
 from seg_datasets.core import verification
+from seg_datasets.core.classes import few
 
 FLAGS = flags.FLAGS
+
+_USAGE = "python -m seg_datasets.verify NAME_OR_FOLDER[/CONFIG][:VERSION]"
 
 
 def define_flags() -> None:
@@ -38,28 +42,36 @@ def define_flags() -> None:
 def main(argv: Sequence[str]) -> int:
     """Verifies the prepared versions of one dataset and prints a line for each."""
     if len(argv) != 2:
-        print("give one dataset: python -m seg_datasets.verify NAME_OR_FOLDER", file=sys.stderr)
+        print(f"give one dataset: {_USAGE}", file=sys.stderr)
         return 2
     if reason := running.unwritable("json", FLAGS.json):
         print(reason, file=sys.stderr)
         return 2
     try:
-        builder = registration.builder_class(argv[1])
+        builder, config, version = registration.builder_and_version(argv[1])
     except LookupError as error:
         print(error, file=sys.stderr)
         return 2
+    if version and FLAGS.version not in ("", version):
+        print(f"{argv[1]} and --version={FLAGS.version}: give one of them", file=sys.stderr)
+        return 2
+    version = (version or FLAGS.version).partition("+")[0]  # folders do not name the edition
     folder = pathlib.Path(FLAGS.data_dir).expanduser() / builder.name
-    versions = [v for v in verification.prepared(folder) if FLAGS.version in ("", v.name)]
+    there = verification.prepared(folder)
+    below = folder / config
+    versions = [v for v in there if version in ("", v.name) and (v.parent == below or not config)]
     if not versions:
-        wanted = f"version {FLAGS.version}" if FLAGS.version else "version"
+        wanted = f"version {version}" if version else "version"
+        of = f"{builder.name}/{config}" if config else builder.name
+        held = few([_named(v, folder) for v in there])
         print(
-            f"no prepared {wanted} of {builder.name} in {folder}; build it, or give --data_dir",
+            f"no prepared {wanted} of {of} in {folder}{f', which has {held}' * bool(there)}; "
+            "build it, or give --data_dir",
             file=sys.stderr,
         )
         return 2
     results = [
-        verification.verify(version, builder.ledger_path(), content=FLAGS.content)
-        for version in versions
+        verification.verify(one, builder.ledger_path(), content=FLAGS.content) for one in versions
     ]
     for result in results:
         print(result)
@@ -67,6 +79,12 @@ def main(argv: Sequence[str]) -> int:
         fields = [result.to_json() for result in results]
         pathlib.Path(FLAGS.json).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
     return 0 if all(result.sound for result in results) else 1
+
+
+def _named(version: pathlib.Path, folder: pathlib.Path) -> str:
+    """A prepared version as this command takes it."""
+    of = version.parent.relative_to(folder.parent).as_posix()
+    return f"{of}:{version.name}"
 
 
 if __name__ == "__main__":

@@ -101,6 +101,11 @@ class TestRefusal:
         with pytest.raises(AssertionError, match=r"seg_datasets\.aerial\.sample"):
             build(tmp_path / "nowhere", tmp_path / "data")
 
+    def test_missing_raw_folder_is_told_with_the_flag_and_the_script_that_draws_one(self):
+        told = registration.builder_class("neu_seg").MANUAL_DOWNLOAD_INSTRUCTIONS
+        assert told.startswith("Give the raw folder with --manual_dir=RAW.\n\nRAW holds")
+        assert told.endswith("`python -m seg_datasets.neu_seg.dummy RAW`")
+
     def test_folder_named_after_the_dataset_is_found(self, raw, tmp_path):
         (tmp_path / "manual").mkdir()
         raw.rename(tmp_path / "manual/aerial")

@@ -60,6 +60,33 @@ def test_ids_that_only_few_masks_hold_are_no_findings(raw, capsys, monkeypatch):
     assert "classes: 0 class_0, 1 class_1, 2 class_2" in out
 
 
+def test_a_value_in_few_masks_is_named_with_the_first_of_them(raw, capsys):
+    path = sorted((raw / "masks").iterdir())[3]
+    mask = np.asarray(Image.open(path)).copy()
+    mask[:20, :20] = 77
+    Image.fromarray(mask).save(path)
+    status, out, _ = said(capsys, raw)
+    assert status == 0
+    assert f"in 1 of 20 masks: {path.stem})" in out
+
+
+def test_both_ways_to_a_build_are_offered_where_there_are_no_errors(raw, tmp_path, capsys):
+    _, out, _ = said(capsys, raw, report_file=str(tmp_path / "page.html"))
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for command in ("seg_datasets.new NAME --from=", "tfds build seg_datasets/seg_folder"):
+        assert command in out
+        assert command in page
+    assert "python -m seg_datasets.verify NAME" in page
+    next((raw / "masks").iterdir()).unlink()
+    assert "To build it" not in said(capsys, raw)[1]
+
+
+def test_nothing_of_tensorflow_is_imported(raw):
+    code = "import sys, seg_datasets.check as c; c.check(sys.argv[1]); "
+    code += "sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code, str(raw)], check=True, capture_output=True)
+
+
 def test_the_verdict_names_what_is_left_to_look_at_and_to_answer(raw, capsys):
     for path in sorted((raw / "images").iterdir())[:1]:
         Image.new("RGB", (48, 48)).save(path)

@@ -261,7 +261,7 @@ class TestRefusals:
         [
             ("town:9.9.9", "which has 1.0.0, 1.1.0, 2.0.0"),
             ("village:1.0.0", "is not prepared in"),
-            ("town", "write NAME:VERSION"),
+            ("town", "write NAME:VERSION or NAME/CONFIG:VERSION"),
             (":1.0.0", "write NAME:VERSION"),
             (".", "holds no prepared version"),
             ("town:1.0.0+other", "town/1.0.0 holds 1.0.0"),

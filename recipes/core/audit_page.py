@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from recipes.core import auditing, pictures
+from recipes.core import auditing, pictures, scoring
 from recipes.core.data import Image
 from recipes.core.dataset import Dataset
 from recipes.core.pictures import Layers
@@ -25,7 +25,9 @@ COLUMNS = (
     *("left", "top", "right", "bottom", "move_right", "move_down"),
 )
 
-_ORDINARY, _STRONG, _BOX = (235, 190, 120), (220, 30, 30), (255, 0, 200)
+_ORDINARY, _BOX = (235, 190, 120), (255, 0, 200)
+# Suspicion is a hatching: any one colour may be that of a class.
+_HATCHED, _STRIPE = ((0, 0, 0), (255, 255, 255)), 3
 _STYLE = """
 .suspects { display: grid; gap: 1.1rem; list-style: none; padding: 0; }
 .suspects .four { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 3px; }
@@ -34,6 +36,8 @@ _STYLE = """
 .suspects .flat.pale { background: var(--card); }
 .suspects p { margin: 0 0 .25rem; } .suspects .name { unicode-bidi: isolate; font-weight: 600; }
 table.rest :is(th, td) { text-align: left; }
+.swatch.hatched { background: repeating-linear-gradient(135deg, #000 0 2px, #fff 2px 4px); }
+.doubtful .verdict { border-color: var(--warn); }
 """
 
 
@@ -69,6 +73,8 @@ def draw(
     kinds = np.where(quarrel == 1, 1, np.where(quarrel > 1, 2, 0)).astype(np.uint8)
     kinds[strong >= 0.5] = 3
     kinds = np.ascontiguousarray(kinds[::step, ::step])
+    rows, columns = np.ogrid[: kinds.shape[0], : kinds.shape[1]]
+    kinds[(kinds == 3) & ((rows + columns) // _STRIPE % 2 == 1)] = 5
     if suspect.box is not None:
         _frame(kinds, [edge // step for edge in suspect.box], 4)
     return Drawn(suspect=suspect, layers=dataclasses.replace(made, error=_png(kinds)))
@@ -124,14 +130,18 @@ def render(
             break
         shown.append(one)
     suspicious = sum(one.score > 0 for one in suspects)
+    doubt = facts["doubt"]
     kinds = [f"{kind} ({number:,})" for kind, number in facts["kinds"].items()]
     body = [
-        f"<header><h1>{text(title)}</h1></header><main>",
+        f"<header><h1>{text(title)}</h1></header><main class={'doubtful' if doubt else 'sure'}>",
         kit.verdict(
-            f"{count(suspicious, 'label')} to look at <small>of {facts['count']:,}</small>",
+            f"{count(suspicious, 'label')} to look at <small>of {facts['count']:,}, judged by "
+            f"models with mean IoU {scoring.text(facts['mean_iou'])}</small>",
+            *([f"<strong>{text(doubt)}</strong>"] if doubt else []),
             f"They look {text(', '.join(kinds)) or 'right'}.",
             *(text(note) for note in facts["notes"]),
-            good=not suspicious,
+            # What is in doubt is no verdict on the data.
+            good=not suspicious or bool(doubt),
         ),
         '<section id="suspects"><h2>Most suspicious first</h2>'
         '<p class="soft">Left to right: image, label, prediction, and where they disagree.</p>',
@@ -197,13 +207,17 @@ def _legend(dataset: Dataset) -> str:
         kit.swatch(colour) + text(name)
         for name, colour in zip(dataset.classes, dataset.palette, strict=True)
     ]
-    entries += [
-        kit.swatch(_STRONG) + "suspicious",
+    marks = [
+        '<span class="swatch hatched"></span>suspicious',
         kit.swatch(_ORDINARY) + "another class, but near a border or hardly sure",
         kit.swatch(pictures.GREY) + "void, not judged",
         kit.swatch(_BOX) + "around the worst region",
     ]
-    return f'<ul class="legend">{"".join(f"<li>{one}</li>" for one in entries)}</ul>'
+    first, second = ("".join(f"<li>{one}</li>" for one in some) for some in (entries, marks))
+    return (
+        f'<ul class="legend" aria-label="Classes">{first}</ul><ul class="legend" '
+        f'aria-label="Disagreement"><li><b>disagreement:</b></li>{second}</ul>'
+    )
 
 
 def _class(number: int | None, dataset: Dataset) -> str:
@@ -226,7 +240,7 @@ def _frame(kinds: np.ndarray, box: Sequence[int], number: int) -> None:
 
 def _png(kinds: np.ndarray) -> bytes:
     image = PillowImage.frombytes("P", kinds.shape[::-1], kinds.tobytes())
-    colours = ((0, 0, 0), pictures.GREY, _ORDINARY, _STRONG, _BOX)
+    colours = ((0, 0, 0), pictures.GREY, _ORDINARY, _HATCHED[0], _BOX, _HATCHED[1])
     image.putpalette([band for colour in colours for band in colour])
     out = io.BytesIO()
     image.save(out, "PNG", transparency=0, bits=4, optimize=True)

@@ -22,6 +22,7 @@ def lines(
     high: float | None = None,
     mark: float | None = None,
     marked: str = "",
+    gaps: bool = True,
 ) -> str:
     """A line chart with a legend; a value that is None or no number leaves a gap.
 
@@ -33,8 +34,10 @@ def lines(
       high: upper end; the greatest value when None.
       mark: a position that is marked by an upright line.
       marked: what is there.
+      gaps: whether None leaves one; else it only says that another series was measured there.
     """
-    values = [y for ys in series.values() for run in _runs(xs, ys) for _, y in run]
+    runs = {name: [*_runs(xs, ys, gaps=gaps)] for name, ys in series.items()}
+    values = [y for some in runs.values() for run in some for _, y in run]
     if not values:
         return ""
     ticks = _ticks(min(values) if low is None else low, max(values) if high is None else high)
@@ -68,14 +71,14 @@ def lines(
             f'<line class="mark" x1="{across(mark):.1f}" x2="{across(mark):.1f}" y1="{TOP}" '
             f'y2="{HEIGHT - BOTTOM}"><title>{text(marked)}</title></line>'
         )
-    for i, (name, ys) in enumerate(series.items()):
-        for run in _runs(xs, ys):
+    for i, (name, some) in enumerate(runs.items()):
+        for run in some:
             points = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in run)
             parts.append(
                 f'<polyline class="line{i}" points="{points}"><title>{text(name)}</title>'
                 "</polyline>"
             )
-        dots = [pair for run in _runs(xs, ys) for pair in run]
+        dots = [pair for run in some for pair in run]
         # Dots tell their values; of hundreds there would only be a band of them.
         shown = dots if len(dots) <= 60 else []
         radius = 3 if len(dots) == 1 else 2
@@ -150,10 +153,14 @@ def reliability(bins: Sequence[Mapping[str, Any]], *, title: str) -> str:
     )
 
 
-def _runs(xs: Sequence[float], ys: Sequence[float | None]) -> Iterator[list[tuple[float, float]]]:
+def _runs(
+    xs: Sequence[float], ys: Sequence[float | None], *, gaps: bool
+) -> Iterator[list[tuple[float, float]]]:
     """Stretches without a gap."""
     run: list[tuple[float, float]] = []
     for x, y in zip(xs, ys, strict=True):
+        if y is None and not gaps:
+            continue
         if y is not None and math.isfinite(y):
             run.append((x, y))
         elif run:

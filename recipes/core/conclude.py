@@ -1,5 +1,6 @@
 """The end of a run: the best model's scores on original sizes, its pictures, its page."""
 
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ from recipes.core.unseen import Unseen, each_fold
 
 Predict = Callable[[np.ndarray], np.ndarray]
 Exam = Callable[[], Iterable[tuple[data.Image, Predict]]]
+FEW = 100  # steps; a model of fewer says nothing about a dataset
+UNLIKE = 2  # times the steps of another fold
 
 
 def load_best(run: runs.Run) -> Any:
@@ -38,6 +41,43 @@ def load_best(run: runs.Run) -> Any:
         compile=False,
         custom_objects={"FusedBatchNormalization": norm.FusedBatchNormalization},
     )
+
+
+def keep_best(run: runs.Run, net: Any) -> None:
+    """Writes the best model of a run unless it lies there already.
+
+    Another file of the same weights would be another model to `recipes.predict`, which knows a run
+    by the bytes of its best.keras.
+    """
+    if not _holds(run, net.get_weights()):
+        runs.write_whole(run.best, net.save)
+
+
+def _holds(run: runs.Run, weights: list[np.ndarray]) -> bool:
+    try:
+        found = load_best(run).get_weights()
+    except (runs.RunError, OSError, ValueError, zipfile.BadZipFile):
+        return False
+    return len(found) == len(weights) and all(map(np.array_equal, found, weights))
+
+
+def doubts(plan: Plan, run: runs.Run) -> list[str]:
+    """Why the scores of a run tell little: hardly any steps, or folds of unlike length."""
+    folded = plan.folds and plan.fold < 0
+    parts = [folds.run_of(run, fold) for fold in range(plan.folds)] if folded else [run]
+    made = [runs.read_lines(part.history)[-1]["step"] for part in parts]
+    found = []
+    if min(made) < FEW:
+        found.append(
+            f"made {min(made)} steps{' in a fold' if folded else ''}: too few to judge anything "
+            "by; start a new run with a longer --budget, or more --steps."
+        )
+    if max(made) > UNLIKE * min(made):
+        found.append(
+            f"the folds made {', '.join(map(str, made))} steps: some models learnt far less than "
+            "others, and scores out of fold mix them."
+        )
+    return found
 
 
 def score_split(

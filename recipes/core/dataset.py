@@ -1,6 +1,7 @@
 """A TFDS dataset as a recipe sees it: what it is, where it lies, its examples in stored order."""
 
 import dataclasses
+import difflib
 import json
 import pathlib
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 from recipes.core import device
 from recipes.core.errors import RecipeError
+from seg_datasets import registration
 
 VOID = 255  # what every mask holds, once read, where no class is known
 HELD_OUT = "held_out"  # what stands in for a validation split, as if it were the name of one
@@ -60,20 +62,62 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     if is_folder(name):
         return tfds.builder_from_directory(name)
     plain = name.split("/", maxsplit=1)[0].split(":", maxsplit=1)[0]
-    how = (
-        f"`tfds build seg_datasets/{plain} --manual_dir=RAW` builds a dataset of this project, "
-        f"`tfds build {plain}` one of TFDS itself; --data_dir says where it was built."
-    )
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         where = data_dir or "the TFDS data folder"
-        raise DatasetError(f"There is no dataset {name!r} in {where}.\n{how}") from error
+        instead = _built(plain, data_dir) or _near(plain, data_dir) or f"\n{_how(plain)}"
+        raise DatasetError(f"There is no dataset {name!r} in {where}.{instead}") from error
     except (ValueError, AssertionError) as error:  # no name, no such config, no such version
-        raise DatasetError(f"There is no dataset {name!r}: {_instead(name, plain)}") from error
+        told = _instead(name, plain) + _built(plain, data_dir)
+        raise DatasetError(f"There is no dataset {name!r}: {told}") from error
     if not builder.is_prepared():
-        raise DatasetError(f"Dataset {name!r} is not built in {builder.data_path}.\n{how}")
+        told = f"{_built(plain, data_dir)}\n{_how(plain)}"
+        raise DatasetError(f"Dataset {name!r} is not built in {builder.data_path}.{told}")
     return builder
+
+
+def _how(plain: str) -> str:
+    """How a dataset that is not there is built."""
+    ours = registration.dataset_names()
+    if plain in ours:
+        told = f"`tfds build seg_datasets/{plain} --manual_dir=RAW` builds it"
+    else:
+        told = f"`tfds build {plain}` builds one of TFDS itself; this project has {', '.join(ours)}"
+    return f"{told}; --data_dir says where it was built."
+
+
+def _near(plain: str, data_dir: str | None) -> str:
+    """Which datasets, of this project or built, may have been meant by a name there is not."""
+    ours, root = registration.dataset_names(), _root(data_dir)
+    there = sorted({*ours, *(folder.name for folder in root.glob("*"))})
+    near = [
+        name
+        for name in difflib.get_close_matches(plain, there)
+        if name in ours or _prepared(root / name)
+    ]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _built(plain: str, data_dir: str | None) -> str:
+    """What of a dataset is built, as a sentence to go on with."""
+    there = _prepared(_root(data_dir) / plain) if plain.isidentifier() else []
+    return f" There is {', '.join(there)} in {_root(data_dir)}." if there else ""
+
+
+def _prepared(folder: pathlib.Path) -> list[str]:
+    """Configs of a dataset that lie in its folder, or its versions where it has none."""
+    configs = {file.parents[1].name for file in folder.glob("*/*/dataset_info.json")}
+    versions = {file.parent.name for file in folder.glob("*/dataset_info.json")}
+    name = folder.name
+    return sorted({f"{name}/{c}" for c in configs} | {f"{name}:{v}" for v in versions})
+
+
+def _root(data_dir: str | None) -> pathlib.Path:
+    """Where TFDS looks for what it built."""
+    import tensorflow_datasets as tfds
+
+    return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
 
 
 def _instead(name: str, plain: str) -> str:

@@ -41,7 +41,7 @@ def train(
         began = None
         keras.backend.clear_session()
     joined = join([conclude.load_best(folds.run_of(run, fold)) for fold in range(plan.folds)])
-    runs.write_whole(run.best, joined.save)
+    conclude.keep_best(run, joined)
     runs.write_lines(run.history, _mean_history(run, plan.folds))
     result = conclude.score_out_of_fold(builder, plan, run)
     found = scoring.facts(result)

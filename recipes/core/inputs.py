@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -149,7 +150,7 @@ def _scene(rasterio: Any, path: pathlib.Path, *, channels: int, dtype: str) -> I
     with contextlib.ExitStack() as stack:
         stack.enter_context(rasterio.Env(**safely))
         try:
-            scene = stack.enter_context(rasterio.open(path, driver="GTiff"))
+            scene = stack.enter_context(raster(path, driver="GTiff"))
         except rasterio.errors.RasterioError as error:
             raise InputError(f"{path} cannot be read: {error}") from error
         bands = min(scene.count, channels)
@@ -196,6 +197,16 @@ def _refuse_other(path: pathlib.Path, count: int, found: Any, *, channels: int, 
             f"{path} holds {np.dtype(found)}; the model was trained on {dtype}. Bring it{floats} "
             "to that range as the training data was."
         )
+
+
+def raster(path: pathlib.Path, **said: Any) -> Any:
+    """A file that rasterio reads; that most files tell no place is nothing to warn of."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path, **said)
 
 
 def _rasterio() -> Any:

@@ -13,10 +13,16 @@ from PIL import Image
 from recipes.core import runs
 from recipes.core.dataset import VOID
 from recipes.core.errors import RecipeError
-from recipes.core.inputs import Input
+from recipes.core.inputs import Input, raster
 from recipes.core.tiling import Part
 
 KINDS = ("masks", "palettes", "probabilities", "polygons", "coco")
+_ENDS = {
+    "masks": (".png", ".tif"),
+    "palettes": (".png",),
+    "probabilities": (".npy", ".tif"),
+    "polygons": (".geojson",),
+}
 _TILE = 512
 
 
@@ -123,7 +129,7 @@ def polygons(path: pathlib.Path, mask: pathlib.Path, classes: Sequence[str]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(part: pathlib.Path) -> None:
-        with rasterio.open(mask) as read, part.open("w", encoding="utf-8") as file:
+        with raster(mask) as read, part.open("w", encoding="utf-8") as file:
             placed = mask.suffix == ".tif"
             transform = read.transform if placed else rasterio.Affine.identity()
             file.write('{"type":"FeatureCollection","features":[')
@@ -204,12 +210,17 @@ def _encoded(area: np.ndarray, where: tuple[slice, slice], shape: tuple[int, ...
     return rle.frPyObjects({"size": [*shape], "counts": counts.tolist()}, *shape)
 
 
+def forget(folder: pathlib.Path, name: str) -> None:
+    """Takes away what was written of an image."""
+    for kind, ends in _ENDS.items():
+        for end in ends:
+            (folder / kind / f"{name}{end}").unlink(missing_ok=True)
+
+
 def read_mask(path: pathlib.Path) -> np.ndarray:
     """A mask that was written."""
     if path.suffix == ".tif":
-        import rasterio
-
-        with rasterio.open(path) as read:
+        with raster(path) as read:
             found: np.ndarray = read.read(1)
             return found
     with Image.open(path) as image:

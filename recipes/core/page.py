@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipes.core import again, charts, scoring, sections, shown, unseen
+from recipes.core import again, charts, data, folds, runs, scoring, sections, shown, unseen
 from recipes.core import dataset as ds
 from recipes.core.pictures import Picture
 from recipes.core.plan import Plan, chosen_on, duration
@@ -37,26 +37,31 @@ def render(
       scores: what `scores.json` holds; a section whose facts are not in it is left out.
       history: a row per epoch.
       pictures: what is shown, each with the file it lies in.
-      folder: of the run.
+      folder: of the run; of an ensemble, what its folds left there is read.
       metadata: what the dataset says of itself.
     """
     title = f"U-Net on {_short_name(plan)}"
     drawn = [picture for picture, _ in pictures]
+    parted = _histories(plan, folder)
+    unfolded = _out_of_fold(plan, folder)
+    apart = unfolded if unfolded and scores["split"] != "out of fold" else None
+    on = "" if scores["split"] == "out of fold" else "on "
     parts = {
-        "scores": (f"Scores on {text(scores['split'])}", sections.classes(scores, plan.dataset)),
-        "training": ("Training", _curves(history)),
+        "scores": (f"Scores {on}{text(scores['split'])}", sections.classes(scores, plan.dataset)),
+        "folds": ("Out of fold", sections.out_of_fold(apart, plan.dataset) if apart else ""),
+        "training": ("Training", _curves_of_folds(parted) if parted else _curves(history)),
         "confusion": ("Confusion", sections.confusion(scores)),
         "reliability": ("Reliability", sections.reliability(scores)),
         "objects": ("Objects", sections.objects(scores, plan.dataset)),
         "pictures": ("Pictures", shown.section(drawn, plan.dataset)),
         "worst": ("Where it is worst", sections.worst(scores)),
         "again": ("Run it again", _again(plan, folder, scores)),
-        "dataset": ("Data", _data(plan, metadata or {})),
+        "dataset": ("Data", _data(plan, metadata or {}, unfolded)),
         "plan": ("Plan", _plan(plan)),
     }
     body = [
         '<a class="skip" href="#pictures">Skip to the pictures</a>',
-        f"<header><h1>{text(title)}</h1>{_facts(plan, history)}</header>",
+        f"<header><h1>{text(title)}</h1>{_facts(plan, history, parted)}</header>",
         "<main>",
         _verdict(plan, scores),
         *(
@@ -81,16 +86,42 @@ def _short_name(plan: Plan) -> str:
     return "/".join(pathlib.PurePath(name).parts[-2:]) if pathlib.PurePath(name).root else name
 
 
-def _facts(plan: Plan, history: Sequence[Mapping[str, Any]]) -> str:
+def _is_ensemble(plan: Plan) -> bool:
+    return plan.folds > 0 > plan.fold
+
+
+def _histories(plan: Plan, folder: pathlib.Path) -> list[list[dict[str, Any]]]:
+    """Of each fold of an ensemble its rows, which are at steps of their own; empty without them."""
+    numbers = range(plan.folds if _is_ensemble(plan) else 0)
+    files = [folds.run_of(runs.Run(folder), number).history for number in numbers]
+    return [runs.read_lines(file) for file in files] if all(f.exists() for f in files) else []
+
+
+def _out_of_fold(plan: Plan, folder: pathlib.Path) -> dict[str, Any] | None:
+    file = folder / "out_of_fold.json"
+    return dict(runs.read_json(file)) if _is_ensemble(plan) and file.exists() else None
+
+
+def _facts(
+    plan: Plan,
+    history: Sequence[Mapping[str, Any]],
+    parted: Sequence[Sequence[Mapping[str, Any]]],
+) -> str:
     seconds = sum(row.get("seconds", 0) + row.get("validation_seconds", 0) for row in history)
     steps = history[-1]["step"] if history else 0
     took = f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
     told = [
         f"depth {plan.depth}, width {plan.width}",
-        f"{count(steps, 'step')} in {took}",
+        f"trained in {took}" if parted else f"{count(steps, 'step')} in {took}",
         f"{text(plan.device)}, {text(plan.precision)}",
         f"seed {plan.seed}",
     ]
+    if _is_ensemble(plan):
+        many = [f"{rows[-1]['step'] if rows else 0:,}" for rows in parted]
+        each = f" ({', '.join(many[:-1])} and {many[-1]} steps)" if many else ""
+        told.insert(0, f"{plan.folds} folds, mean of their probabilities{each}")
+    elif plan.folds:
+        told.insert(0, f"fold {plan.fold} of {plan.folds}")
     return f'<p class="soft">{" · ".join(told)}</p>'
 
 
@@ -110,10 +141,10 @@ def _verdict(plan: Plan, scores: Mapping[str, Any]) -> str:
 
 def _sentence(plan: Plan, scores: Mapping[str, Any]) -> str:
     """What the number is worth."""
-    split, data = scores["split"], plan.dataset
+    split, known = scores["split"], plan.dataset
     images = f"{count(scores['images'], 'image')} of {count(scores['groups'], 'group')}"
     told = f"Scored on {text(split)}, {images}, on original sizes: "
-    if split == data.test:
+    if split == known.test:
         worth = "neither training nor the choice of the model saw this split."
     elif split == "out of fold":
         worth = "each image by the model that has not seen it."
@@ -180,16 +211,46 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> str:
     return f'<div class="charts">{"".join(found)}</div><p class="soft">{told}</p>'
 
 
+def _curves_of_folds(parted: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+    """A line per fold: they were scored at steps of their own, and no mean of them is a curve."""
+    steps = sorted({row["step"] for rows in parted for row in rows})
+    if not steps:
+        return ""
+
+    def drawn(key: str, title: str, *, high: float | None = None) -> str:
+        at = [{row["step"]: row.get(key) for row in rows} for rows in parted]
+        series = {f"fold {i}": [row.get(step) for step in steps] for i, row in enumerate(at)}
+        return charts.lines(steps, series, title=title, low=0.0, high=high, gaps=False)
+
+    kept = []
+    for i, rows in enumerate(parted):
+        known = [(row["validation_miou"], -row["step"]) for row in rows]
+        known = [pair for pair in known if pair[0] is not None]
+        if known:
+            value, step = max(known)
+            kept.append(f"fold {i}: step {-step:,}, validation mean IoU {value:.4f}")
+    found = [
+        drawn("loss", "Loss"),
+        drawn("validation_miou", "Validation mean IoU", high=1.0),
+        drawn("learning_rate", "Learning rate"),
+    ]
+    return (
+        f'<div class="charts">{"".join(found)}</div><p class="soft">A line for each fold, scored '
+        f"on the images it was left without. Kept of {'; '.join(kept) or 'none'}.</p>"
+    )
+
+
 def _again(plan: Plan, folder: pathlib.Path, scores: Mapping[str, Any]) -> str:
-    data = plan.dataset
+    known = plan.dataset
     at = shlex.quote(str(folder))
     # What an ensemble is scored on without a test split, no single split is.
-    split = data.test or unseen.chosen_on(plan)
+    split = known.test or unseen.chosen_on(plan)
     scored = f"python -m recipes.evaluate --workdir={at} --split={shlex.quote(split)}"
     lines = [
         again.command(plan),
         *([scored] if split else []),
-        f"tensorboard --logdir={at}/tensorboard",
+        # An ensemble has no curves of its own; those of its folds lie below it.
+        f"tensorboard --logdir={at}{'' if _is_ensemble(plan) else '/tensorboard'}",
     ]
     if plan.budget:
         exact = "plan the same; a budget is kept by the clock, so the number of steps will differ"
@@ -203,13 +264,22 @@ def _again(plan: Plan, folder: pathlib.Path, scores: Mapping[str, Any]) -> str:
     )
 
 
-def _data(plan: Plan, metadata: Mapping[str, Any]) -> str:
-    data = plan.dataset
+def _data(
+    plan: Plan, metadata: Mapping[str, Any], unfolded: Mapping[str, Any] | None = None
+) -> str:
+    known = plan.dataset
+    train = f"{text(known.train)}, {count(known.train_examples, 'image')}"
+    if plan.folds:
+        train = text(data.pool(known))
+        train += f", {count(unfolded['images'], 'image')}" if unfolded else ""
+        train += f" in {plan.folds} folds: each is trained on all but its own"
+        each = unfolded["images"] * (1 - 1 / plan.folds) if unfolded else 0
+        train += f", about {each:,.0f} images" if unfolded else ""
     facts = {
-        "dataset": f"<code>{text(data.name)}</code>",
-        "train": f"{text(data.train)}, {count(data.train_examples, 'image')}",
+        "dataset": f"<code>{text(known.name)}</code>",
+        "train": train,
         "validation": text(chosen_on(plan)),
-        "test": text(data.test or "none"),
+        "test": text(known.test or "none"),
     }
     if "ledger_key" in metadata:
         facts["version"] = f"<code>{text(metadata['ledger_key'])}</code>"

@@ -211,10 +211,13 @@ def refuse_changes(
     if dataset and not _is_called(dataset, plan.dataset.name):
         changed.insert(0, f"--dataset={dataset}")
     if changed:
-        raise PlanError(
+        told = (
             f"The run was planned otherwise than {', '.join(changed)}. A resumed run keeps its "
             "plan: leave these flags out, or start a new run in another folder."
         )
+        if any(word.startswith(("--steps=", "--epochs=", "--budget=")) for word in changed):
+            told += " A run cannot be made longer: start a new one."
+        raise PlanError(told)
 
 
 def steps_of(epochs: int, examples: int, batch: int) -> int:

@@ -10,26 +10,31 @@ from seg_datasets.core.report import kit
 from seg_datasets.core.report.kit import count, text
 from seg_datasets.core.report.sections import percent
 
+NSD = '<abbr title="normalised surface Dice">NSD</abbr>'
+ECE = '<abbr title="expected calibration error">ECE</abbr>'
+
 # Key of a class, of the mean, and what stands above the column.
 COLUMNS = (
     ("dice", "mean_dice", "Dice"),
     ("precision", "", "precision"),
     ("recall", "", "recall"),
     ("boundary_iou", "mean_boundary_iou", "boundary IoU"),
-    ("nsd", "mean_nsd", "NSD"),
+    ("nsd", "mean_nsd", NSD),
     ("mean_image_iou", "mean_image_iou", "IoU per image"),
-    ("ece", "", "ECE"),
+    ("ece", "", ECE),
 )
 MANY = 12  # classes from which on the confusion matrix is drawn small
 WORST = 10
 CONFUSED = 5
 
 
-def classes(scores: Mapping[str, Any], dataset: Dataset) -> str:
-    """The scores of each class with their intervals, and the mean."""
+def classes(
+    scores: Mapping[str, Any], dataset: Dataset, wanted: Sequence[tuple[str, str, str]] = COLUMNS
+) -> str:
+    """The scores of each class with their intervals, and the mean; IoU and the wanted columns."""
     rows = scores["classes"]
-    columns = [c for c in COLUMNS if any(row.get(c[0]) is not None for row in rows)]
-    head = ["class", "IoU", *(title for _, _, title in columns), "images", "pixels"]
+    columns = [c for c in wanted if any(row.get(c[0]) is not None for row in rows)]
+    head = ["class", "IoU", *(title for _, _, title in columns), "pixels"]
     lines = []
     for row, colour in zip(rows, dataset.palette, strict=True):
         lines.append(
@@ -37,8 +42,7 @@ def classes(scores: Mapping[str, Any], dataset: Dataset) -> str:
                 kit.swatch(colour) + text(row["name"]),
                 _ranged(row, "iou"),
                 *(_scored(row, key) for key, _, _ in columns),
-                f"{row['images_with_it']:,}",
-                f"{row['truth_pixels']:,}",
+                _pixels(row["truth_pixels"], row["images_with_it"]),
             ]
         )
     lines.append(
@@ -46,17 +50,35 @@ def classes(scores: Mapping[str, Any], dataset: Dataset) -> str:
             "mean",
             _ranged(scores, "mean_iou"),
             *(_scored(scores, mean) if mean else "" for _, mean, _ in columns),
-            f"{scores['images']:,}",
-            f"{scores['pixels']:,}",
+            _pixels(scores["pixels"], scores["images"]),
         ]
     )
     void = f" {scores['void_pixels']:,} void pixels." if scores["void_pixels"] else ""
     tolerance = scores.get("nsd_tolerance")
-    near = f" NSD within {count_of_pixels(tolerance)}." if tolerance is not None else ""
+    policy = f"{text(scores['policy'])} " if wanted else ""
+    keys = {key for key, _, _ in columns}
+    near = ""
+    if "nsd" in keys and tolerance is not None:
+        near = " NSD, normalised surface Dice: the share of the borders that lie where they should,"
+        near += f" within {count_of_pixels(tolerance)}."
+    if "ece" in keys:
+        near += " ECE, expected calibration error: how far it is from as right as it is sure."
     return (
-        kit.table(head, lines, last="mean", kind="scores")
-        + f'<p class="soft">{text(scores["policy"])} Intervals of 95 % by bootstrap over '
+        kit.table(head, lines, last="mean", kind="scores" if wanted else "scores brief")
+        + f'<p class="soft">{policy}Intervals of 95 % by bootstrap over '
         f"{count(scores['groups'], 'group')}.{near}{void}</p>"
+    )
+
+
+def out_of_fold(scores: Mapping[str, Any], dataset: Dataset) -> str:
+    """What the folds score on what they were left without, beside an ensemble's scores on test."""
+    ends = scoring.interval_text(scores.get("mean_iou_interval") or (None, None))
+    interval = f' <span class="soft">95 % interval {ends}</span>' if ends != "-" else ""
+    return (
+        f"<p><b>mean IoU {scoring.text(scores['mean_iou'])}</b>{interval}</p><p>Each of the "
+        f"{count(scores['images'], 'image')} of train and validation by the one model that has not "
+        "seen it: what a single fold is worth on new images. The mean of all folds is usually "
+        f"better.</p>{classes(scores, dataset, wanted=())}"
     )
 
 
@@ -110,7 +132,7 @@ def reliability(scores: Mapping[str, Any]) -> str:
     ece = scores.get("ece")
     ends = scoring.interval_text(scores.get("ece_interval") or (None, None))
     return (
-        f'<div class="beside-plot">{plot}<div><p><b>ECE {scoring.text(ece)}</b> '
+        f'<div class="beside-plot">{plot}<div><p><b>{ECE} {scoring.text(ece)}</b> '
         f'<span class="soft">95 % interval {ends}</span></p>'
         f"<p>On average the model is sure to {sure:.3f} and right on {right:.3f} of the pixels: "
         f'{lean}.</p><p class="soft">Bars end at how many pixels of a confidence are right; on the '
@@ -157,7 +179,7 @@ def worst(scores: Mapping[str, Any]) -> str:
     if images:
         keys = [k for k in ("boundary_iou", "nsd") if images[0].get(k) is not None]
         head = ["image", *(["group"] if grouped else []), "mean IoU"]
-        head += [{"boundary_iou": "boundary IoU", "nsd": "NSD"}[key] for key in keys]
+        head += [{"boundary_iou": "boundary IoU", "nsd": NSD}[key] for key in keys]
         rows = [
             [
                 f"<bdi>{text(row['name'])}</bdi>",
@@ -250,6 +272,10 @@ def _ranged(row: Mapping[str, Any], key: str) -> str:
         f'{_scored(row, key)}<span class="range" aria-hidden="true" style="--low:{low:.4f};'
         f'--high:{high:.4f};--at:{value:.4f}"><i></i><b></b></span>'
     )
+
+
+def _pixels(pixels: int, images: int) -> str:
+    return f"{pixels:,}<small>in {count(images, 'image')}</small>"
 
 
 def _short(value: float | None) -> str:

@@ -11,6 +11,9 @@ FENCE = 3.0  # times the spread of the middle half, above it: far out, as Tukey 
 TRUST = 2  # power of the Dice of all the rest: who errs there is not believed here
 
 
+POOR = 0.5  # mean IoU under which models err more than any labels that are worth a training
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Suspect:
     """A label with its score, and what seems to be wrong with it."""
@@ -58,6 +61,27 @@ def rank(traces: Sequence[Trace]) -> list[Suspect]:
         ]
         found.append(_suspect(trace, [*_of_the_whole(trace, some), *beyond]))
     return sorted(found, key=lambda one: (-one.score, one.split, one.name))
+
+
+def doubt(mean_iou: float, suspicious: int, count: int) -> str:
+    """Why a list of suspects is not to be believed; empty where nothing speaks against it.
+
+    Args:
+      mean_iou: of the judging models against the labels; nan if nothing was judged.
+      suspicious: labels with a score.
+      count: all labels.
+    """
+    if mean_iou < POOR:
+        return (
+            f"The models judge poorly (mIoU {mean_iou:.2f}): most of these are their own errors; "
+            "train longer."
+        )
+    if 2 * suspicious > count:
+        return (
+            f"The models quarrel with {suspicious:,} of {count:,} labels (mIoU {mean_iou:.2f}): "
+            "most of that is their own error. Look at the first ones, or train longer."
+        )
+    return ""
 
 
 def _suspect(trace: Trace, gains: Sequence[_Gain]) -> Suspect:

@@ -11,7 +11,18 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from recipes.core import checkpoint, curves, data, device, metrics, model, runs, scoring, steps
+from recipes.core import (
+    checkpoint,
+    conclude,
+    curves,
+    data,
+    device,
+    metrics,
+    model,
+    runs,
+    scoring,
+    steps,
+)
 from recipes.core.clock import LEARNT, Clock
 from recipes.core.errors import RecipeError
 from recipes.core.plan import Plan, duration
@@ -65,7 +76,7 @@ def train(
         # The run may have been killed between its checkpoint and what is written after it.
         runs.write_lines(run.history, state.history)
         if state.best_epoch == state.epoch:
-            runs.write_whole(run.best, best.save)
+            conclude.keep_best(run, best)
     step = steps.make(net, average, optimizer, plan, strategy=strategy)
     predict = scoring.predictor(best, depth=plan.depth)
     unseen = Unseen(builder, plan)
@@ -76,6 +87,8 @@ def train(
     with tqdm.tqdm(
         total=plan.steps or None, initial=state.step, unit="step", disable=None, mininterval=0.5
     ) as bar:
+        if bar.disable and not state.finished:
+            say("The first step takes longest: the graph is compiled for it.")
         while not state.finished:
             row = _epoch(drawn, step, unseen, state, clock=clock, bar=bar, say=say)
             step.settle()
@@ -179,7 +192,7 @@ def _epoch(
                 clock.note_step(speed, state.step, **ahead)
                 say(
                     f"{speed:.3f} s a step: some {state.step + clock.left() / speed:.0f} steps in "
-                    f"the {clock.left():.0f} s that are left for training."
+                    f"all, with the {clock.left():.0f} s that are left."
                 )
         if over:
             break

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from seg_datasets.core import checks, features, ledger, manifest, report, workspace, write
+from seg_datasets.core import checks, commands, features, ledger, manifest, report, workspace, write
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import Sharding, SplitPlan
@@ -51,8 +51,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     ACCEPT: ClassVar[Mapping[str, str]] = {}
     LIMITS: ClassVar[checks.Limits] = checks.Limits()
     QUESTIONS: ClassVar[Sequence[str]] = ()
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Lay the raw folder out as SOURCE in the dataset folder says, and give it with --manual_dir"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = commands.instructions(
+        "It is laid out as SOURCE in the dataset folder says.", None
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -60,6 +60,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         # TFDS takes a single file for the folder of README and tags, and fails to list it.
         with contextlib.suppress(TypeError, OSError):  # a notebook has no file
             cls.pkg_dir_path = tfds.core.Path(inspect.getfile(cls)).parent
+        if own := vars(cls).get("MANUAL_DOWNLOAD_INSTRUCTIONS"):
+            cls.MANUAL_DOWNLOAD_INSTRUCTIONS = commands.instructions(own, cls.pkg_dir_path)
 
     @tfds.core.utils.classproperty
     @classmethod
@@ -140,6 +142,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
                 file_format=file_format,
                 **kwargs,
             )
+        logging.info("the page of this build: %s", version_dir / report.NAME)
 
     def _make_download_manager(
         self, download_dir: Any, download_config: tfds.download.DownloadConfig
@@ -273,8 +276,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         write.write_atomically(
             pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"
         )
-        home = getattr(self, "pkg_dir_path", None)
-        report.save_beside(self.data_dir, survey, entry, name=self.name, home=home)
+        again = commands.of_build(self)
+        report.save_beside(self.data_dir, survey, entry, name=self.name, how_to_build=again)
         self.info.metadata.update(manifest.metadata(survey))
         return [
             tfds.core.SplitInfo(

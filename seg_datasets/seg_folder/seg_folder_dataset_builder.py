@@ -14,7 +14,7 @@ class Builder(seg_datasets.SegmentationBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = "RAW is your own folder: give it with --manual_dir"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "RAW is your own folder, as the config states it."
     BUILDER_CONFIGS: ClassVar = [FolderConfig(UNSTATED)]
 
     @classmethod

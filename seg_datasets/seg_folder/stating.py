@@ -39,9 +39,11 @@ class FolderConfig(tfds.core.BuilderConfig):
     Attributes:
       fields: what was stated, but for name and version.
       declaration: what it declares.
+      typed: what `--config` takes to state the same again.
     """
 
     def __init__(self, name: str = "", *, toml: str = "", **fields: Any):
+        only_toml = bool(toml) and not (name or fields)
         try:
             read = _read(toml) if toml else {}
             if twice := sorted(read.keys() & fields.keys()):
@@ -54,6 +56,7 @@ class FolderConfig(tfds.core.BuilderConfig):
             super().__init__(name, **{key: fields.pop(key, None) for key in _OF_TFDS})
             self.fields = fields
             self.declaration = stated.declaration(fields) if "classes" in fields else _nothing()
+            self.typed = _typed(self.name, toml * only_toml)
         except DeclarationError as error:
             raise DeclarationError(f"seg_folder{f' ({toml})' * bool(toml)}: {error}") from None
 
@@ -90,6 +93,14 @@ class FolderConfig(tfds.core.BuilderConfig):
 def ledger_folder() -> pathlib.Path:
     """Where versions are recorded: with the user's files, not with this package."""
     return pathlib.Path(os.environ.get("SEG_DATASETS_CHECKSUMS") or "checksums")
+
+
+def _typed(name: str, toml: str) -> str:
+    """The TOML file; JSON can be long, and only its name is told."""
+    if not toml:
+        return f"""'{{"name": "{name}", … the JSON that was given …}}'"""
+    path = pathlib.Path(toml)
+    return shlex.quote(path.name if path.is_absolute() else toml)
 
 
 def _nothing() -> Declaration:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import recipes.unet
-from seg_datasets import check, registration
+from seg_datasets import check, dummies, registration
 from seg_datasets.camvid import dummy
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.survey import declared, examine
@@ -71,6 +71,17 @@ def test_check_takes_the_declaration_of_a_config(
     assert "SD403 group-in-two-splits: 2 warnings" in capsys.readouterr().out
     assert check.check(raw, dataset="camvid/other") == 2
     assert "there are group_clean, usual" in capsys.readouterr().err
+
+
+def test_a_dummy_says_what_it_drew_and_what_comes_next(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dummy", str(tmp_path)])
+    dummies.main(dummy.draw)
+    said = f"{tmp_path}: Ten frames of four drives.\n"
+    assert capsys.readouterr().out.startswith(
+        f"{said}next: tfds build seg_datasets/camvid --manual"
+    )
 
 
 def test_importing_the_package_imports_no_dataset() -> None:

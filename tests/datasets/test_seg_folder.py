@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 
 import recipes.unet
 import seg_datasets
-from seg_datasets import dummies, testing
+from seg_datasets import diff, dummies, testing
 from seg_datasets.core import stated
 from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
 from seg_datasets.core.sources import Coco, CsvGroups, Cvat, GeoTiff, ImageMaskFolders
@@ -80,6 +80,11 @@ def test_the_command_builds_a_toml_file_and_the_recipe_trains_a_step(
     (tmp_path / "roofs.toml").write_text(TOML, encoding="utf-8")
     done = tfds_build(tmp_path, "--config=roofs.toml")
     assert done.returncode == 0, done.stderr[-2000:]
+    page = tmp_path / "data/seg_folder/roofs/1.2.0/report.html"
+    assert f"the page of this build: {page.relative_to(tmp_path)}" in done.stderr + done.stdout
+    again = page.read_text(encoding="utf-8")
+    assert "seg_folder --config=roofs.toml --manual_dir=RAW --data_dir=DATA" in again
+    assert "python -m seg_datasets.verify seg_folder --data_dir=DATA" in again
     data_dir = str(tmp_path / "data")
     ds, info = tfds.load("seg_folder/roofs", data_dir=data_dir, split="test", with_info=True)
     assert info.full_name == "seg_folder/roofs/1.2.0"
@@ -104,6 +109,14 @@ def test_json_states_the_same(run_tfds: Any, tmp_path: pathlib.Path) -> None:
     info = tfds.builder_from_directory(tmp_path / "data/seg_folder/roofs/1.0.0").info
     assert {name: split.num_examples for name, split in info.splits.items()} == SegFolderTest.SPLITS
     assert info.metadata["classes"] == ["ground", "roof"]
+    page = pathlib.Path(info.data_dir, "report.html").read_text(encoding="utf-8")
+    assert "roofs&quot;, … the JSON that was given" in page
+    for name, status in (("/roofs", 0), ("/roofs:1.0.0", 0), (":1.0.0", 0), ("/walls", 2)):
+        command = ["seg_datasets.verify", f"seg_folder{name}", f"--data_dir={tmp_path / 'data'}"]
+        done = subprocess.run([sys.executable, "-m", *command], check=False, capture_output=True)
+        assert done.returncode == status, done.stderr
+    names = "seg_folder/roofs:1.0.0", "seg_folder:roofs/1.0.0"  # as TFDS has it, and the ledger
+    assert diff.compare(*names, data_dir=tmp_path / "data") == 0
 
 
 def test_without_classes_nothing_is_built_and_a_config_that_fits_is_proposed(

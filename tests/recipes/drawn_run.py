@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.core import data, metrics, page, pictures, planning, scoring
+from recipes.core import data, folds, metrics, page, pictures, planning, runs, scoring
 from recipes.core.dataset import VOID, Dataset
 from recipes.core.device import Device
 from recipes.core.plan import Plan
@@ -104,6 +104,16 @@ def rendered(
         folder=folder,
         metadata=metadata,
     )
+
+
+def leave_folds(plan: Plan, folder: pathlib.Path) -> None:
+    """What the folds of an ensemble leave in its folder; each ran for as long as it could."""
+    for number in range(plan.folds):
+        run = folds.run_of(runs.Run(folder), number)
+        run.folder.mkdir(parents=True)
+        runs.write_lines(run.history, history()[: 3 - 2 * (number % 2)])
+    found = scoring.facts(scored(plan, images(len(plan.dataset.classes)))[0])
+    runs.write_json(folder / "out_of_fold.json", {**found, "split": "out of fold"})
 
 
 def history() -> list[dict[str, Any]]:

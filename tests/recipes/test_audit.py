@@ -156,6 +156,13 @@ def test_no_labels_at_all_are_no_suspects() -> None:
     assert suspects.rank([]) == []
 
 
+def test_hopeless_models_are_doubted_and_good_ones_are_not() -> None:
+    assert suspects.doubt(0.41, 2, 24).startswith("The models judge poorly (mIoU 0.41)")
+    assert "13 of 24 labels" in suspects.doubt(0.8, 13, 24)
+    assert suspects.doubt(0.8, 12, 24) == ""
+    assert suspects.doubt(float("nan"), 0, 0) == ""
+
+
 def test_table_and_page_are_whole_and_inert(plain: Dataset) -> None:
     masks, truths = planted()
     mask = np.minimum(masks["n02"], 1)
@@ -175,11 +182,13 @@ def test_table_and_page_are_whole_and_inert(plain: Dataset) -> None:
         drawn=[audit_page.draw(one, shown, found[0], palette=plain.palette, top=255.0)],
         suspects=found * 2,
         dataset=plain,
-        facts={"count": 2, "kinds": {EVIL: 2}, "notes": [EVIL]},
+        facts={"count": 2, "kinds": {EVIL: 2}, "notes": [EVIL], "mean_iou": 0.4, "doubt": EVIL},
     )
     assert "<img src=x" not in page
     assert "\u202e" not in page
     assert page.count("data:image/") == 4
+    assert 'class="verdict good"' in page  # in doubt labels are not accused
+    assert "mean IoU 0.4000" in page
     assert "script-src" not in page
 
 
@@ -197,7 +206,7 @@ def test_page_stays_small(plain: Dataset) -> None:
         drawn=[drawn] * 300,
         suspects=[suspect] * 300,
         dataset=plain,
-        facts={"count": 300, "kinds": {}, "notes": []},
+        facts={"count": 300, "kinds": {}, "notes": [], "mean_iou": 0.8, "doubt": ""},
     )
     assert len(page) < 5_000_000
     assert page.count('<th scope="row">') + page.count("<li><p>") == 300
@@ -240,6 +249,10 @@ def test_every_label_is_judged_once_and_the_same_each_time(run: pathlib.Path) ->
     assert [path.read_bytes() for path in files] == once
     assert once[0].count(b"data:image/") == 28
     assert str(files[0]) in "\n".join(told)
+    assert found["mean_iou"] < suspects.POOR
+    assert "judge poorly" in found["doubt"]
+    assert f"doubt     {found['doubt']}" in told
+    assert any("the first 7 above, the first 7 in the table" in line for line in told)
 
 
 def test_run_without_folds_says_what_it_cannot_judge(

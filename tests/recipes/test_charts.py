@@ -27,6 +27,13 @@ def test_missing_values_leave_a_gap() -> None:
     assert charts.lines([1, 2], {"a": [None, None]}, title="T") == ""
 
 
+def test_lines_of_different_places_go_on_where_the_other_was_measured() -> None:
+    series = {"a": [1.0, None, 3.0], "b": [None, 2.0, 4.0]}
+    found = charts.lines([1, 2, 3], series, title="T", gaps=False)
+    assert drawn(found).count("polyline") == 2
+    assert drawn(found).count("circle") == 4
+
+
 def test_names_are_inert() -> None:
     found = charts.lines([1, 2], {"<b>": [1, 2]}, title="<i>", mark=1, marked="<u>")
     assert not {"b", "i", "u"} & set(drawn(found))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import shutil
 
 import pytest
@@ -27,8 +28,9 @@ CPU = Device(kind="cpu", name="CPU", count=2, bfloat16=False)
         ("neu_seg/nope", "neu_seg has config group_clean, official and version 1.0.0"),
         ("neu_seg:9.9.9", "version 1.0.0"),
         ("neu_seg/official:9.9.9", "version 1.0.0"),
-        ("nowhere", "tfds build seg_datasets/nowhere"),
-        ("neu_seg", "is not built in"),
+        ("nowhere", r"`tfds build nowhere` builds one of TFDS itself; this project has aerial, "),
+        ("neu_sge", r"\. Did you mean neu_seg\?$"),
+        ("neu_seg", r"is not built in .*\n`tfds build seg_datasets/neu_seg --manual_dir=RAW` bui"),
     ],
 )
 def test_name_of_no_dataset_is_refused_with_those_there_are(
@@ -37,6 +39,22 @@ def test_name_of_no_dataset_is_refused_with_those_there_are(
     with pytest.raises(ds.DatasetError, match=told) as refused:
         ds.open_builder(name, data_dir=str(tmp_path))
     assert repr(name) in str(refused.value)
+
+
+def test_name_near_one_that_was_built_is_refused_with_it(tmp_path: pathlib.Path) -> None:
+    for place in ("seg_folder/shapes/1.0.0", "roofs/1.0.0", "roofs/1.1.0", "seg_folders/raw"):
+        (tmp_path / place).mkdir(parents=True)
+        if place[-1].isdigit():
+            (tmp_path / place / "dataset_info.json").touch()
+    for name, told in (
+        ("seg_folder/shape", f"There is seg_folder/shapes in {tmp_path}."),
+        ("seg_folder", f"There is seg_folder/shapes in {tmp_path}."),
+        ("roof", "Did you mean roofs?"),
+        ("roofs:3.0.0", f"There is roofs:1.0.0, roofs:1.1.0 in {tmp_path}."),
+        ("seg_foldr", "Did you mean seg_folder?"),
+    ):
+        with pytest.raises(ds.DatasetError, match=re.escape(told)):
+            ds.open_builder(name, data_dir=str(tmp_path))
 
 
 def test_folder_above_the_version_is_refused_with_the_version(shapes: str) -> None:

@@ -210,6 +210,31 @@ def test_ensemble_is_evaluated_like_any_run(whole: pathlib.Path) -> None:
     assert found["mean_iou"] == json.loads((whole / "scores.json").read_text())["mean_iou"]
 
 
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [((400, 300), []), ((400, 150), ["the folds made 400, 150 steps"]), ((90, 80), ["made 80 st"])],
+)
+def test_few_steps_and_folds_of_unlike_length_are_told(
+    made: tuple[int, int], told: list[str], shapes: str, tmp_path: pathlib.Path
+) -> None:
+    run, plan = runs.Run(tmp_path), plan_of(shapes, folds=2)
+    for fold, steps in enumerate(made):
+        part = folds.run_of(run, fold)
+        part.folder.mkdir()
+        runs.write_lines(part.history, [{"step": 1}, {"step": steps}])
+    found = conclude.doubts(plan, run)
+    assert len(found) == len(told)
+    assert all(line.startswith(start) for line, start in zip(found, told, strict=True))
+
+
+def test_finished_ensemble_stays_the_same_model(whole: pathlib.Path) -> None:
+    files = sorted(whole.rglob("best.keras"))
+    before = [file.read_bytes() for file in files]
+    assert len(before) == 3
+    recipes.unet.train_and_evaluate(workdir=whole, resume=True, say=str)
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_ensemble_goes_on_where_it_was_stopped(whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
     stopped = tmp_path / "run"
     (stopped / "fold_0").mkdir(parents=True)

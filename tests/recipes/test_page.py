@@ -190,6 +190,26 @@ def test_page_tells_how_its_scores_come_again(
     assert ("the fold held out" in found) == ("folds" in said)
 
 
+def test_ensemble_tells_its_folds_their_curves_and_what_they_score(
+    plain: Dataset, tmp_path: pathlib.Path
+) -> None:
+    plan = drawn_run.planned(plain, CLASSES, folds=2)
+    drawn_run.leave_folds(plan, tmp_path)
+    found = drawn_run.rendered(plan, drawn_run.images(3), tmp_path)
+    assert "2 folds, mean of their probabilities (30 and 10 steps)" in found
+    assert parts(found) == [SECTIONS[0], "folds", *SECTIONS[1:]]
+    unfolded = found[found.index('id="folds"') : found.index('id="training"')]
+    assert re.search(r"mean IoU 0\.\d{4}</b> .*95 % interval 0\.", unfolded)
+    assert "by the one model that has not seen it" in unfolded
+    curves = found[found.index('id="training"') : found.index('id="confusion"')]
+    assert curves.count('class="key line1">fold 1') == 3
+    assert "fold 0: step 20, validation mean IoU 0.5000; fold 1: step 10" in curves
+    told = found[found.index('id="dataset"') : found.index('id="plan"')]
+    assert "train+validation, 14 images in 2 folds" in told
+    assert "about 7 images" in told
+    assert f"tensorboard --logdir={shlex.quote(str(tmp_path))}<" in found
+
+
 def test_plan_tells_every_entry_and_which_a_flag_said(
     plain: Dataset, tmp_path: pathlib.Path
 ) -> None:

@@ -184,8 +184,11 @@ def test_resumed_run_keeps_its_plan(plain: Dataset) -> None:
     same = {"seed": 3, "class_weights": list(plan.class_weights), "precision": "auto"}
     same["budget"] = "1h"
     plans.refuse_changes(plan, dataset="aerial", described={"mask_offset": 0}, overrides=same)
-    with pytest.raises(plans.PlanError, match="--seed=4"):
+    with pytest.raises(plans.PlanError, match=r"--seed=4\..* in another folder\.$"):
         plans.refuse_changes(plan, dataset=None, described=None, overrides={"seed": 4})
+    for longer in ({"budget": "2h"}, {"steps": 9}, {"epochs": 9}):
+        with pytest.raises(plans.PlanError, match=r"folder\. A run cannot be made longer: start a"):
+            plans.refuse_changes(plan, dataset=None, described=None, overrides=longer)
     with pytest.raises(plans.PlanError, match="--dataset=voc"):
         plans.refuse_changes(plan, dataset="voc", described=None, overrides=None)
     with pytest.raises(plans.PlanError, match="--mask_offset=1"):
@@ -253,7 +256,7 @@ def test_number_of_classes_can_be_said(foreign: str) -> None:
 
 
 def test_missing_dataset_is_refused_with_how_to_build_it(tmp_path: object) -> None:
-    with pytest.raises(DatasetError, match="tfds build seg_datasets/nowhere"):
+    with pytest.raises(DatasetError, match="`tfds build nowhere`"):
         describe.describe("nowhere", data_dir=str(tmp_path))
 
 

@@ -16,7 +16,7 @@ import browsing
 import recipes.evaluate
 import recipes.unet
 import ticking
-from recipes.core import checkpoint, describe, device, plan, planning, runs, training
+from recipes.core import checkpoint, conclude, describe, device, plan, planning, runs, training
 from recipes.core import dataset as ds
 from recipes.core.errors import RecipeError
 
@@ -126,10 +126,33 @@ def test_taken_folder_is_refused_and_left_alone(shapes: str, finished: pathlib.P
 
 
 def test_resume_of_a_finished_run_only_scores_it(finished: pathlib.Path) -> None:
-    before = weights_of(finished)
-    recipes.unet.train_and_evaluate(workdir=finished, resume=True, say=quietly)
+    before, best = weights_of(finished), (finished / "best.keras").read_bytes()
+    told: list[str] = []
+    recipes.unet.train_and_evaluate(workdir=finished, resume=True, say=told.append)
+    assert (finished / "best.keras").read_bytes() == best
+    assert "made 8 steps: too few to judge anything by" in told[-1]
+    assert not any("The first step takes longest" in line for line in told)
     for key, value in weights_of(finished).items():
         np.testing.assert_array_equal(value, before[key])
+
+
+def test_best_model_that_is_not_the_checkpoints_is_written_anew(
+    finished: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    run, best = runs.Run(tmp_path), runs.Run(finished).best.read_bytes()
+    net = conclude.load_best(runs.Run(finished))
+    conclude.keep_best(run, net)
+    assert run.best.exists()
+    run.best.write_bytes(best)
+    conclude.keep_best(run, net)
+    assert run.best.read_bytes() == best
+    net.set_weights([weight + 1 for weight in net.get_weights()])
+    for before in (best, b"half a file"):
+        run.best.write_bytes(before)
+        conclude.keep_best(run, net)
+        np.testing.assert_array_equal(
+            conclude.load_best(run).get_weights()[0], net.get_weights()[0]
+        )
 
 
 def test_resume_refuses_another_plan_and_a_missing_run(
@@ -160,6 +183,7 @@ def test_foreign_dataset_trains_in_bfloat16_by_the_clock(
     assert 0 < scores["mean_iou"] <= 1
     assert "No validation split" in told[0]
     assert any("its time is over" in line for line in told)
+    assert any("The first step takes longest" in line for line in told)
 
 
 def test_budget_that_reading_uses_up_is_refused(shapes: str, tmp_path: pathlib.Path) -> None:
@@ -179,12 +203,16 @@ def test_run_on_a_budget_that_goes_on_validates_and_saves_as_before(
     plan = planning.make(describe.describe(shapes), device.find(), said)
     run, builder = runs.create(tmp_path / "run", plan), ds.open_builder(shapes)
 
+    told: list[str] = []
+
     def stop(line: str) -> None:
+        told.append(line)
         if line.startswith("epoch"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         training.train(builder, plan, run, say=stop)
+    assert any(re.search(r"some \d+ steps in all, with the \d+ s that are left", s) for s in told)
     before = runs.read_lines(run.history)
     assert len(before) == 1
     state = training.train(builder, plan, run, say=quietly)

@@ -27,6 +27,9 @@ _SMALL, _MANY = 0.01, 4
 # level that covers more.
 _LEVEL, _SHARE_OF_MASKS, _APART = 0.001, 0.1, 24
 
+# A value in so small a share of the masks is named with one of them.
+_FEW_MASKS = 0.1
+
 # More solid colours or numbers than a class table has, or colours each in a mask of its own, are
 # numbers of objects.
 _SEGMENTS = 64
@@ -43,6 +46,7 @@ class Encoding:
       odd: raw value → pixels of values too rare and too lone to be taken for classes.
       pixels: raw value → pixels, of all.
       masks: raw value → in how many masks it stands.
+      rare: raw value → in how many masks it stands and the first of them, where these are few.
       palette: palette index → colour 0xRRGGBB.
       formats: Pillow's format and mode, "PNG L" → masks.
       lossy: how many are compressed with loss.
@@ -56,6 +60,7 @@ class Encoding:
     odd: Mapping[int, int]
     pixels: Mapping[int, int]
     masks: Mapping[int, int]
+    rare: Mapping[int, str]
     palette: Mapping[int, int]
     formats: Mapping[str, int]
     lossy: int
@@ -81,6 +86,7 @@ class _Tally:
     pixels: Counter[int] = dataclasses.field(default_factory=Counter)
     rims: Counter[int] = dataclasses.field(default_factory=Counter)
     masks: Counter[int] = dataclasses.field(default_factory=Counter)
+    first: dict[int, str] = dataclasses.field(default_factory=dict)
     most: dict[int, float] = dataclasses.field(default_factory=dict)
     palette: dict[int, int] = dataclasses.field(default_factory=dict)
     numbers: dict[int, int] = dataclasses.field(default_factory=dict)
@@ -156,6 +162,7 @@ def _tally(
         tally.pixels.update(mask.stray)
         tally.masks.update(mask.stray.keys())
         for value, pixels in mask.stray.items():
+            tally.first.setdefault(value, sample.id)
             tally.most[value] = max(tally.most.get(value, 0.0), pixels / size)
         if len(mask.stray) > 2:
             raw = mask.raw
@@ -191,12 +198,28 @@ def _judged(tally: _Tally, bands: int, *, of: int) -> Encoding:
         odd=odd,
         pixels=dict(sorted(tally.pixels.items())),
         masks=dict(tally.masks),
+        rare=rare(tally.masks, tally.first, of=tally.read),
         palette=dict(sorted(tally.palette.items())),
         formats=dict(sorted(tally.formats.items())),
         lossy=tally.lossy,
         looked_at=tally.read,
         of=of,
     )
+
+
+def rare(counts: Mapping[int, int], first: Mapping[int, str], *, of: int) -> dict[int, str]:
+    """Of values in few masks, in how many: one may be a slip of a pen that looks like a class.
+
+    Args:
+      counts: raw value → in how many masks it stands.
+      first: raw value → the first of them.
+      of: how many masks there are.
+    """
+    return {
+        v: f"in {n} of {of:,} masks: {first[v]}{', …' * (n > 1)}"
+        for v, n in counts.items()
+        if n <= _FEW_MASKS * of
+    }
 
 
 def _levels(tally: _Tally, bands: int, total: int) -> list[int]:

@@ -141,18 +141,22 @@ def widened(one: Guess, facts: Sequence[SampleFacts], folder: Folder, given: Cor
         return one
     stray: Counter[int] = Counter()
     pixels: Counter[int] = Counter()
-    for mask in (facts_of.mask for facts_of in facts):
+    first: dict[int, str] = {}
+    for name, mask in ((facts_of.sample.id, facts_of.mask) for facts_of in facts):
         if not mask.rim_values:
+            first = dict.fromkeys(mask.stray, name) | first
             stray.update(mask.stray.keys())
             pixels.update(mask.stray)
     known = set(one.encoding.levels)
     more = sorted(v for v, n in stray.items() if n > 1 or known & {v - 1, v + 1})
     if not more or len(known) + len(more) > VOID_ID:
         return one
+    rare = encoding.rare({v: stray[v] for v in more}, first, of=len(facts))
     seen = dataclasses.replace(
         one.encoding,
         levels=tuple(sorted({*known, *more})),
         odd={v: n for v, n in one.encoding.odd.items() if v not in more},
+        rare={**one.encoding.rare, **rare},
         pixels=dict(sorted((Counter(one.encoding.pixels) + pixels).items())),
     )
     found = meaning.find(seen, class_files.find(folder, folder.files()[0]), given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections import Counter
 from typing import Any
 
@@ -82,7 +83,23 @@ def describe(one: Inspection) -> str:
         lines += [f"  {'*' if q.blocking else '-'} {printable(str(q))}" for q in one.questions]
     if one.examined.findings:
         lines.append(checks.describe(one.examined.findings))
+    if one.guess and not one.examined.errors:
+        lines += ["", "To build it:", *(f"  {printable(line)}" for line in ways_to_build(one.raw))]
     return "\n".join([*lines, "", verdict(one)])
+
+
+def ways_to_build(raw: str, typed: str = "") -> tuple[str, str]:
+    """Commands that declare a folder which nobody has declared: in code, and without any.
+
+    Args:
+      raw: the folder.
+      typed: flags that correct what is seen in it.
+    """
+    raw = shlex.quote(raw)
+    return (
+        f"python -m seg_datasets.new NAME --from={raw}{typed}  # writes a dataset folder",
+        f"tfds build seg_datasets/seg_folder --manual_dir={raw}  # without code: proposes a config",
+    )
 
 
 def verdict(one: Inspection) -> str:

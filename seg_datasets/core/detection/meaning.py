@@ -204,7 +204,7 @@ def _naming(names: Mapping[int, str], encoding: Encoding | None = None) -> Quest
     if encoding is None:
         text, flag = "What are the two classes called?", "--classes=LOWER,UPPER"
     else:
-        held = [f"{encoding.label(v)} ({encoding.share(v):.1%})" for v in names]
+        held = [f"{encoding.label(v)} ({_occurrence(v, encoding)})" for v in names]
         text = f"What are the classes called? The masks hold {few(held, 24)}"
         if VOID in names.values():
             text += (
@@ -215,6 +215,11 @@ def _naming(names: Mapping[int, str], encoding: Encoding | None = None) -> Quest
         if encoding.kind == "blended" and encoding.bands == 1:
             flag = f"--classes={','.join('NAME' for _ in names)}"
     return Question("classes", text, flag, blocking=True)
+
+
+def _occurrence(value: int, encoding: Encoding) -> str:
+    rare = encoding.rare.get(value)
+    return f"{encoding.share(value):.1%}{f', {rare}' if rare else ''}"
 
 
 def _blended(encoding: Encoding, names: Mapping[int, str]) -> Question:

@@ -41,8 +41,9 @@ class Version:
 
     @property
     def name(self) -> str:
-        """The version as a user names it."""
-        return f"{self.dataset}:{self.entry.key}"
+        """The version as a user names it: NAME:VERSION, or NAME/CONFIG:VERSION."""
+        config, slash, version = self.entry.key.rpartition("/")
+        return f"{self.dataset}{slash}{config}:{version}"
 
 
 def find(
@@ -51,7 +52,8 @@ def find(
     """The version that a user means: prepared, or else as the ledger has it.
 
     Args:
-      spec: `NAME:[CONFIG/]VERSION[+EDITION]`, or the folder of a prepared version.
+      spec: `NAME[/CONFIG]:VERSION[+EDITION]`, or `NAME:[CONFIG/]VERSION[+EDITION]` as in the
+        ledger, or the folder of a prepared version.
       data_dir: where datasets are prepared.
       ledger_of: name of a dataset, or its folder → its ledger; None where it has none.
 
@@ -64,8 +66,10 @@ def find(
     dataset, colon, key = spec.rpartition(":")
     if not (colon and dataset and key):
         raise VersionError(
-            f"{spec!r} is no version: write NAME:VERSION, or give the folder of a prepared version"
+            f"{spec!r} is no version: write NAME:VERSION or NAME/CONFIG:VERSION, or give the "
+            "folder of a prepared version"
         )
+    dataset, key = _in_ledgers_words(dataset, key, data_dir, ledger_of)
     built = data_dir / pathlib.Path(dataset).name
     folder = built / key.partition("+")[0]
     there = ""
@@ -91,6 +95,22 @@ def find(
     )
 
 
+def _in_ledgers_words(
+    dataset: str,
+    key: str,
+    data_dir: pathlib.Path,
+    ledger_of: Callable[[str], pathlib.Path | None],
+) -> tuple[str, str]:
+    """NAME/CONFIG and VERSION as NAME and CONFIG/VERSION, unless the first is a dataset folder."""
+    name, _, config = dataset.rpartition("/")
+    if not (name and config) or "/" in key or ledger_of(dataset):
+        return dataset, key
+    built = data_dir / pathlib.Path(name).name / config / key.partition("+")[0]
+    if (built / "dataset_info.json").is_file() or ledger_of(name):
+        return name, f"{config}/{key}"
+    return dataset, key
+
+
 def prepared(folder: pathlib.Path) -> Version:
     """The version that lies prepared in a folder.
 
@@ -100,7 +120,7 @@ def prepared(folder: pathlib.Path) -> Version:
     if not (folder / "dataset_info.json").is_file():
         raise VersionError(
             f"{folder} holds no prepared version (no dataset_info.json); give a folder such as "
-            "DATA/NAME/1.0.0, or NAME:VERSION"
+            "DATA/NAME/1.0.0, or NAME:VERSION or NAME/CONFIG:VERSION"
         )
     try:
         entry = _sound(ledger.load_entry(folder), folder / ledger.ENTRY)

@@ -34,7 +34,7 @@ def save_beside(
     entry: ledger.Entry,
     *,
     name: str,
-    home: os.PathLike[str] | None,
+    how_to_build: str,
 ) -> None:
     """Writes the page of a finished build beside its records.
 
@@ -43,18 +43,13 @@ def save_beside(
       survey: what was built.
       entry: what the version is.
       name: of the dataset.
-      home: the dataset folder, where there is one.
+      how_to_build: commands, one a line.
     """
-    parts = pathlib.Path(home).parts if home else ()
-    # The end of its path, as `tfds build` takes it from above: no page names a machine's folders.
-    source = "/".join(parts[-2:]) if parts[-1:] == (name,) else name
-    config = f" --config={entry.key.partition('/')[0]}" if "/" in entry.key else ""
-    how = f"tfds build {source}{config} --manual_dir=RAW\npython -m seg_datasets.verify {name}"
     save(
         pathlib.Path(folder, NAME),
         survey.examined,
         title=f"{name} {entry.key}",
-        how_to_build=how,
+        how_to_build=how_to_build,
         entry=entry,
         thumbnails=OF_A_BUILD,
     )
