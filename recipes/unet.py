@@ -5,9 +5,9 @@
 Nothing else is needed: crop, size of the model, schedule and class weights are planned from the
 dataset and the machine, and every entry of the plan is a flag.
 
-Cost: the sample of `aerial` (88 scenes of 256 x 256, 1056 steps) takes 3 to 4 minutes on 2 cores
+Cost: the sample of `aerial` (88 scenes of 256 x 256, 1056 steps) takes 4 minutes on 2 cores
 with bfloat16 and 1.1 GB of memory; `--budget=3m` keeps it, with the scoring, to three. Score to
-expect: building IoU 0.93 on the test split, two cities that were not trained on.
+expect: building IoU 0.94 on the test split, two cities that were not trained on.
 """
 
 import pathlib

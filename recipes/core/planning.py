@@ -56,7 +56,7 @@ VALIDATIONS = 10  # in a budget, unless
 VALIDATION_SHARE = 0.1  # of it would be spent on them
 SCORING_SHARE = 0.15  # set aside until the first validation has shown what scoring takes
 PIXEL_ANSWERED = 0.5  # what a pixel costs to be answered, of what it costs to be learnt from
-FINISHING = 5.0  # seconds for intervals, pictures and page
+FINISHING = 8.0  # seconds for intervals, pictures, page, and to start and end
 
 
 def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None = None) -> Plan:
@@ -139,7 +139,7 @@ def make(dataset: Dataset, device: Device, overrides: Mapping[str, Any] | None =
         budget=budget,
         epoch_steps=min(epoch_steps, steps) if steps and epoch_steps else epoch_steps,
         patience=said.get("patience", 20),
-        learning_rate=said.get("learning_rate", 2e-3),
+        learning_rate=said.get("learning_rate", 5e-3),
         warmup=said.get("warmup", 0.05),
         weight_decay=said.get("weight_decay", 1e-2),
         clip=said.get("clip", 1.0),
