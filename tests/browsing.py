@@ -41,6 +41,12 @@ class Browser:
     def ask(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(f"return {script}", *arguments)
 
+    def becomes(self, script: str, value: Any) -> bool:
+        """Whether an expression comes to a value, within seconds: events wait for their turn."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return bool(WebDriverWait(self.driver, 5).until(lambda _: self.ask(script) == value))
+
     def all(self, selector: str) -> list[Any]:
         return self.driver.find_elements("css selector", selector)
 

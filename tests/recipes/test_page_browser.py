@@ -105,7 +105,7 @@ def test_keyboard_alone_reaches_overlays_pictures_and_the_enlarged_view(
     opened.press(Keys.ESCAPE)
     assert not opened.ask("document.getElementById('enlarged').open")
     views = "[...document.querySelectorAll('.view')]"
-    assert opened.ask(f"{views}.indexOf(document.activeElement)") == 1
+    assert opened.becomes(f"{views}.indexOf(document.activeElement)", 1)
     assert opened.complaints() == []
 
 

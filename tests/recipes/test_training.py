@@ -191,11 +191,11 @@ def test_clock_keeps_time_for_scoring_and_ends_in_time(
     assert not clock.known
     clock.note_step(0.04, 30, validation=200, test=275)
     assert clock.known
-    assert clock.left() == pytest.approx(100 - 47.5 - 4 - 16)
+    assert clock.left() == pytest.approx(100 - 47.5 - 4 - 19)
     assert not clock.due(30, clock.progress(30))
     now[0] += 29  # a validation of 4 s may be had for each 40 s, of 100 s or of 70
     assert clock.due(60, clock.progress(60))
-    now[0] = 90 + 80
+    now[0] = 90 + 77
     assert clock.progress(60) == pytest.approx(1)
     clock.note_validation(8.0, scoring=16.0)
     assert clock.progress(60) > 1
