@@ -100,7 +100,7 @@ def arrays(dataset: str, data_dir: str | None, folder: pathlib.Path) -> list[str
 
 def one(row: str, seed: int, said: argparse.Namespace, folder: pathlib.Path) -> dict[str, Any]:
     """Runs one row and reads what it found."""
-    from recipes.core import plan
+    from recipes.core import metrics, plan
 
     began = time.monotonic()
     if row == OURS:
@@ -119,19 +119,21 @@ def one(row: str, seed: int, said: argparse.Namespace, folder: pathlib.Path) -> 
         more = json.loads((folder / "found.json").read_text())
         matrix = more.pop("confusion")
     seconds = time.monotonic() - began
-    return {"row": row, "seed": seed, "seconds": seconds, "iou": ious(matrix), **more}
-
-
-def ious(matrix: list[list[int]]) -> list[float]:
-    """IoU of each class."""
-    counts = np.array(matrix)
-    hit = np.diag(counts)
-    return [float(v) for v in hit / np.maximum(counts.sum(0) + counts.sum(1) - hit, 1)]
+    return {
+        "row": row,
+        "seed": seed,
+        "seconds": seconds,
+        "iou": metrics.iou(np.array(matrix)).tolist(),
+        **more,
+    }
 
 
 def means(result: dict[str, Any]) -> tuple[float, float]:
     """Over all classes, and over all but the first."""
-    return statistics.mean(result["iou"]), statistics.mean(result["iou"][1:])
+    from recipes.core import metrics
+
+    every = np.array(result["iou"])
+    return metrics.mean(every), metrics.mean(every[1:])
 
 
 def line(result: dict[str, Any], names: list[str]) -> str:

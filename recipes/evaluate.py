@@ -123,7 +123,7 @@ def _seen_before(plan: plans.Plan, split: str) -> str:
     trained = data.pool(plan.dataset) if plan.folds else plan.dataset.train
     if not parts.isdisjoint(trained.split("+")):
         return f"the model was trained on {trained}: {split} may hold the same images."
-    if unseen.chosen_on(plan) in parts:
+    if unseen.validated_on(plan) in parts:
         return f"the model was chosen by its score on {split}: a test split says more."
     return ""
 

@@ -199,7 +199,7 @@ def _images(builder: Any, plan: plans.Plan) -> tuple[str, Iterator[Any]]:
     dataset = plan.dataset
     if dataset.test is not None:
         return dataset.test, data.images(builder, dataset, dataset.test)
-    if plan.folds and plan.fold < 0:  # an ensemble has seen all there is
+    if plan.is_ensemble:  # an ensemble has seen all there is
         folds = each_fold(builder, plan)
         return data.pool(dataset), (image for held in folds for image in held.images())
     held = Unseen(builder, plan)

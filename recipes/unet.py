@@ -148,7 +148,7 @@ def train_and_evaluate(
     if plan.folds and (note := folds.note(folds.of(builder, plan))):
         say(f"note      {note}")
     beyond = None
-    if plan.folds and plan.fold < 0:
+    if plan.is_ensemble:
         beyond = ensemble.train(builder, plan, run, say=say, began=began)
     else:
         training.train(builder, plan, run, say=say, began=began)

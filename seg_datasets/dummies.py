@@ -64,6 +64,7 @@ def save_geotiff(
     left: float,
     top: float,
     pixel: float,
+    nodata: float | None = None,
 ) -> None:
     """Saves pixels as a GeoTIFF, north up.
 
@@ -74,6 +75,7 @@ def save_geotiff(
       left: of the upper left corner, in the coordinate system.
       top: the same.
       pixel: side of a pixel.
+      nodata: value of pixels that show nothing.
     """
     import rasterio
 
@@ -89,6 +91,7 @@ def save_geotiff(
         dtype=bands.dtype,
         crs=f"EPSG:{epsg}",
         transform=rasterio.Affine(pixel, 0, left, 0, -pixel, top),
+        nodata=nodata,
     ) as file:
         file.write(np.moveaxis(bands, -1, 0))
 

@@ -53,7 +53,9 @@ class Clock:
 
     def start_epoch(self, step: int) -> None:
         """Sets when the next validation is due."""
-        self._due = self.progress(step) + self._every
+        due = self.progress(step) + self._every
+        # The last one comes at the end by itself: another just before it would tell nothing new.
+        self._due = due if due + self._every / 2 <= 1 else 1.0
 
     def due(self, done: int, progress: float) -> bool:
         """Whether to validate after so many steps of an epoch."""

@@ -63,7 +63,7 @@ def _holds(run: runs.Run, weights: list[np.ndarray]) -> bool:
 
 def doubts(plan: Plan, run: runs.Run) -> list[str]:
     """Why the scores of a run tell little: hardly any steps, or folds of unlike length."""
-    folded = plan.folds and plan.fold < 0
+    folded = plan.is_ensemble
     parts = [folds.run_of(run, fold) for fold in range(plan.folds)] if folded else [run]
     made = [runs.read_lines(part.history)[-1]["step"] for part in parts]
     found = []
@@ -166,7 +166,7 @@ def conclude(
 def _exam(builder: Any, plan: Plan, run: runs.Run) -> tuple[str, Exam]:
     """What the final scores are of, and its images with who answers them."""
     dataset = plan.dataset
-    if dataset.test is None and plan.folds and plan.fold < 0:
+    if dataset.test is None and plan.is_ensemble:
         return "out of fold", lambda: out_of_fold(builder, plan, run)
     predict = scoring.predictor(load_best(run), depth=plan.depth)
     if dataset.test is not None:

@@ -86,20 +86,16 @@ def _short_name(plan: Plan) -> str:
     return "/".join(pathlib.PurePath(name).parts[-2:]) if pathlib.PurePath(name).root else name
 
 
-def _is_ensemble(plan: Plan) -> bool:
-    return plan.folds > 0 > plan.fold
-
-
 def _histories(plan: Plan, folder: pathlib.Path) -> list[list[dict[str, Any]]]:
     """Of each fold of an ensemble its rows, which are at steps of their own; empty without them."""
-    numbers = range(plan.folds if _is_ensemble(plan) else 0)
+    numbers = range(plan.folds if plan.is_ensemble else 0)
     files = [folds.run_of(runs.Run(folder), number).history for number in numbers]
     return [runs.read_lines(file) for file in files] if all(f.exists() for f in files) else []
 
 
 def _out_of_fold(plan: Plan, folder: pathlib.Path) -> dict[str, Any] | None:
     file = folder / "out_of_fold.json"
-    return dict(runs.read_json(file)) if _is_ensemble(plan) and file.exists() else None
+    return dict(runs.read_json(file)) if plan.is_ensemble and file.exists() else None
 
 
 def _facts(
@@ -116,7 +112,7 @@ def _facts(
         f"{text(plan.device)}, {text(plan.precision)}",
         f"seed {plan.seed}",
     ]
-    if _is_ensemble(plan):
+    if plan.is_ensemble:
         many = [f"{rows[-1]['step'] if rows else 0:,}" for rows in parted]
         each = f" ({', '.join(many[:-1])} and {many[-1]} steps)" if many else ""
         told.insert(0, f"{plan.folds} folds, mean of their probabilities{each}")
@@ -244,13 +240,13 @@ def _again(plan: Plan, folder: pathlib.Path, scores: Mapping[str, Any]) -> str:
     known = plan.dataset
     at = shlex.quote(str(folder))
     # What an ensemble is scored on without a test split, no single split is.
-    split = known.test or unseen.chosen_on(plan)
+    split = known.test or unseen.validated_on(plan)
     scored = f"python -m recipes.evaluate --workdir={at} --split={shlex.quote(split)}"
     lines = [
         again.command(plan),
         *([scored] if split else []),
         # An ensemble has no curves of its own; those of its folds lie below it.
-        f"tensorboard --logdir={at}{'' if _is_ensemble(plan) else '/tensorboard'}",
+        f"tensorboard --logdir={at}{'' if plan.is_ensemble else '/tensorboard'}",
     ]
     if plan.budget:
         exact = "plan the same; a budget is kept by the clock, so the number of steps will differ"

@@ -61,6 +61,11 @@ class Plan:
         """Validations of the whole run; 0 when the clock decides."""
         return math.ceil(self.steps / self.epoch_steps) if self.steps and self.epoch_steps else 0
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether a model of each fold is trained, and all of them joined."""
+        return self.folds > 0 > self.fold
+
     def learning_rate_at(self, progress: float) -> float:
         """Warm-up, then half a cosine down to nothing, at a share 0..1 of the run."""
         if progress < self.warmup:

@@ -78,7 +78,7 @@ class Unseen:
         return int(self.held_out.sum())
 
 
-def chosen_on(plan: Plan) -> str:
+def validated_on(plan: Plan) -> str:
     """The split, or `held_out`, that a model's best epoch is chosen on; empty for an ensemble, of
     which each fold has its own."""
     alone = plan.fold >= 0 if plan.folds else plan.dataset.held_out
@@ -91,7 +91,7 @@ def images(builder: Any, plan: Plan, split: str) -> Iterator[data.Image]:
     Raises:
       DatasetError: no such split, or a mask value that no class has.
     """
-    if split == HELD_OUT == chosen_on(plan):
+    if split == HELD_OUT == validated_on(plan):
         return Unseen(builder, plan).images()
     return data.images(builder, plan.dataset, split)
 

@@ -1,6 +1,5 @@
 """A tiny dataset of coloured shapes, drawn from a seed, as our engine would have built it."""
 
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from preparing import built
 from recipes.core.dataset import Dataset
 
 COUNTS = {"train": 12, "validation": 4, "test": 4}
@@ -114,13 +114,6 @@ class Foreign(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             image, mask = draw(rng, height=height, width=width)
             mask[mask == 255] = 0
             yield i, {"image": image, "segmentation_mask": mask + 1}
-
-
-def built(builder: type[tfds.core.GeneratorBasedBuilder], folder: pathlib.Path) -> str:
-    """The folder a dataset was prepared in, which is a name that recipes take."""
-    made = builder(data_dir=folder)
-    made.download_and_prepare()
-    return str(made.data_path)
 
 
 @pytest.fixture(scope="session")

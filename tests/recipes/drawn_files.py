@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-rasterio = pytest.importorskip("rasterio")
+from seg_datasets import dummies
+
+pytest.importorskip("rasterio")
 
 
 def picture(folder: pathlib.Path, name: str, size: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -17,18 +19,7 @@ def picture(folder: pathlib.Path, name: str, size: tuple[int, int], seed: int = 
     return pixels
 
 
-def scene(path: pathlib.Path, pixels: np.ndarray, **more: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=pixels.shape[0],
-        width=pixels.shape[1],
-        count=pixels.shape[2],
-        dtype=pixels.dtype,
-        crs="EPSG:32633",
-        transform=rasterio.Affine(0.5, 0, 400000, 0, -0.5, 5800000),
-        **more,
-    ) as out:
-        out.write(np.moveaxis(pixels, -1, 0))
+def scene(path: pathlib.Path, pixels: np.ndarray, *, nodata: int | None = None) -> None:
+    dummies.save_geotiff(
+        path, pixels, epsg=32633, left=400_000, top=5_800_000, pixel=0.5, nodata=nodata
+    )

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from preparing import built
 from recipes.core import data, describe, device, planning
 from recipes.core import dataset as ds
 from recipes.core.plan import Plan
@@ -66,12 +67,6 @@ class Strange(Photographs, skip_registration=True):
 
     name = "strange"
     strange = True
-
-
-def built(builder: type[tfds.core.GeneratorBasedBuilder], folder: pathlib.Path) -> str:
-    made = builder(data_dir=folder)
-    made.download_and_prepare()
-    return str(made.data_path)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from preparing import built
 from recipes.core import auditing, data, describe, folds
 from recipes.core import dataset as ds
-from test_data import built, plan_of, take
+from test_data import plan_of, take
 
 
 class Scenes(tfds.core.GeneratorBasedBuilder, skip_registration=True):

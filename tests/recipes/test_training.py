@@ -189,13 +189,17 @@ def test_clock_keeps_time_for_scoring_and_ends_in_time(
     assert clock.progress(9) == pytest.approx(0.5)
     assert not clock.due(9, clock.progress(9))  # nothing is known yet of what a validation takes
     assert not clock.known
-    clock.note_step(0.04, 30, validation=200, test=275)
+    clock.note_step(0.04, 30, validation=100, test=275)
     assert clock.known
-    assert clock.left() == pytest.approx(100 - 47.5 - 4 - 19)
+    assert clock.left() == pytest.approx(100 - 47.5 - 2 - 19)
     assert not clock.due(30, clock.progress(30))
-    now[0] += 29  # a validation of 4 s may be had for each 40 s, of 100 s or of 70
+    now[0] += 14  # a validation of 2 s may be had for each 20 s, of 100 s or of 70
     assert clock.due(60, clock.progress(60))
-    now[0] = 90 + 77
+    now[0] = 90 + 78  # but none just before the last one, which comes at the end
+    clock.start_epoch(80)
+    assert clock.progress(80) == pytest.approx(0.986, abs=1e-3)
+    assert not clock.due(9, 0.999)
+    now[0] = 90 + 79
     assert clock.progress(60) == pytest.approx(1)
     clock.note_validation(8.0, scoring=16.0)
     assert clock.progress(60) > 1
