@@ -49,6 +49,7 @@ setuptools.setup(
         "keras>=3.10",
         "numpy>=1.26",
         "pillow>=11.1",
+        "pyarrow>=18.0",
         "pycocotools>=2.0.8",
         "pyyaml>=6.0.1",
         "scipy>=1.13",

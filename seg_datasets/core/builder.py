@@ -262,7 +262,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     def _shard_name(self, split: SplitPlan, index: int) -> str:
         return (
             self._get_filename_template(split_name=split.name)
-            .sharded_filepath(shard_index=index, num_shards=len(split.shards))
+            .sharded_filepath(shard_index=index, num_shards=len(split.ends))
             .name
         )
 
@@ -282,7 +282,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         return [
             tfds.core.SplitInfo(
                 name=split.name,
-                shard_lengths=[len(samples) for samples in split.shards],
+                shard_lengths=split.lengths,
                 num_bytes=sum(shard.bytes for shard in shards[split.name]),
                 filename_template=self._get_filename_template(split_name=split.name),
             )

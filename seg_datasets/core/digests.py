@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from seg_datasets.core import records
-from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.columns import Facts, unpacked
 from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
 
 
-def raw_files(
-    facts: Sequence[SampleFacts], folder: Folder, others: Sequence[str]
-) -> dict[str, str]:
+def raw_files(facts: Facts, folder: Folder, others: Sequence[str]) -> dict[str, str]:
     """Raw file → digest of its bytes, for all that decides what the dataset is."""
-    files = {plain(f.sample.image): f.image.sha256 for f in facts if not f.sample.view}
-    files |= {
-        plain(f.sample.mask): f.mask.sha256
-        for f in facts
-        if not (f.sample.drawing or f.sample.mask_view)
+
+    def column(*names: str) -> Iterator[tuple[Any, ...]]:
+        return zip(*map(facts.values, names), strict=True)
+
+    files = {
+        plain(image): unpacked(sha256)
+        for image, view, sha256 in column("sample.image", "sample.view", "image.sha256")
+        if not view
     }
-    for name in dict.fromkeys((*others, *(part for f in facts for part in f.sample.parts))):
+    files |= {
+        plain(mask): unpacked(sha256)
+        for mask, *made, sha256 in column(
+            "sample.mask", "sample.drawing", "sample.mask_view", "mask.sha256"
+        )
+        if not any(made)
+    }
+    parts = (part for (parts,) in column("sample.parts") for part in parts)
+    for name in dict.fromkeys((*others, *parts)):
         if plain(name) not in files:
             files[plain(name)] = records.digest(folder.path(name))[0]
     return dict(sorted(files.items()))

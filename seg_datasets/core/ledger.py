@@ -20,6 +20,7 @@ from typing import Any
 
 from seg_datasets.core import digests, images
 from seg_datasets.core.classes import few
+from seg_datasets.core.columns import unpacked
 from seg_datasets.core.plan import BuildPlan
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.write import ShardDone, write_atomically
@@ -33,6 +34,16 @@ ENTRY = "ledger_entry.json"
 # Beyond, names come from the manifest beside a built dataset.
 FILES_NAMED = 1000
 
+
+# What `seen` is a digest of: three columns, and those that tell whether a sample counts.
+_SEEN = (
+    "sample.id",
+    "image.sha256",
+    "mask.sha256",
+    "sample.view",
+    "sample.mask_view",
+    "sample.drawing",
+)
 
 # So many digits of a file's digest tell it from all others that are likely to stand in its place.
 DIGITS = 16
@@ -102,7 +113,7 @@ def make_entry(
     partial: bool,
 ) -> Entry:
     """The entry of a plan, before its shards are written."""
-    samples = [facts for split in plan.splits for facts in split.samples]
+    members = [split.samples for split in plan.splits]
     return Entry(
         key=key,
         raw_files=len(files),
@@ -115,13 +126,18 @@ def make_entry(
             for split in plan.splits
         },
         encoders=images.encoders(),
-        reencoded=sum((not f.image.stored_as_is) + (not f.mask.as_stored) for f in samples),
+        reencoded=sum(
+            int((~of).sum())
+            for m in members
+            for of in (m.stored_as_is, m.numbers("mask.as_stored"))
+        ),
         files={name: digest[:DIGITS] for name, digest in files.items()},
         partial=partial,
         seen=digests.of_seen(
-            (f.sample.id, f.image.sha256, f.mask.sha256)
-            for f in samples
-            if f.sample.view or f.sample.mask_view or f.sample.drawing
+            (name, unpacked(image), unpacked(mask))
+            for m in members
+            for name, image, mask, *made in zip(*map(m.values, _SEEN), strict=True)
+            if any(made)
         ),
     )
 

@@ -16,6 +16,7 @@ from PIL import Image
 from seg_datasets.core import images, masks, opening, pairs
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import RawTable
+from seg_datasets.core.columns import Facts, Writer
 from seg_datasets.core.facts import (
     ImageFacts,
     MaskFacts,
@@ -66,7 +67,7 @@ def collect(
     masks_follow_exif: bool | None = None,
     cache: FactsCache | None = None,
     progress: Callable[[int], object] | None = None,
-) -> list[SampleFacts]:
+) -> Facts:
     """Looks at every sample whose files changed since the last look.
 
     Args:
@@ -83,18 +84,15 @@ def collect(
     """
     look = f"{LOOK} {_FIELDS} {Image.__version__} {table.signature()} {masks_follow_exif}"
     known = cache.load(look) if cache else {}
-    done: dict[int, SampleFacts] = {}
     todo: list[tuple[int, str]] = []
     now = time.time_ns()
     for index, sample in enumerate(samples):
         stamp = _stamp(folder, sample, now) if cache else ""
         row = known.get(sample.id)
-        if row is not None and stamp and row[0] == stamp:
-            done[index] = _from_row(sample, row[1])
-        else:
+        if row is None or not stamp or row[0] != stamp:
             todo.append((index, stamp))
     if progress:
-        progress(len(done))
+        progress(len(samples) - len(todo))
     fresh: list[tuple[str, str, list]] = []
 
     def look_at_some(items: list[tuple[int, str]]) -> list[SampleFacts]:
@@ -103,13 +101,17 @@ def collect(
             for i, _ in items
         ]
 
-    with futures.ThreadPoolExecutor(workers()) as pool:
+    with futures.ThreadPoolExecutor(workers()) as pool, Writer() as seen:
         # Several at a time: handing over one costs a tenth of looking at it.
         looked = pool.map(
             look_at_some, [todo[i : i + _AT_A_TIME] for i in range(0, len(todo), _AT_A_TIME)]
         )
+        first = 0
         for (index, stamp), facts in zip(todo, itertools.chain.from_iterable(looked), strict=True):
-            done[index] = facts
+            for sample in samples[first:index]:
+                seen.add(_from_row(sample, known[sample.id][1]))
+            seen.add(facts)
+            first = index + 1
             # A problem may be gone the next time: a disk that was away, a limit that was met.
             if cache and stamp and not (facts.image.problem or facts.mask.problem):
                 fresh.append((samples[index].id, stamp, _to_row(facts)))
@@ -118,10 +120,13 @@ def collect(
                     fresh = []
             if progress:
                 progress(1)
+        for sample in samples[first:]:
+            seen.add(_from_row(sample, known[sample.id][1]))
+        facts_of_all = seen.done()
     if cache:
         cache.store(look, fresh)
         cache.forget(look, known.keys() - {s.id for s in samples})
-    return [done[index] for index in range(len(samples))]
+    return facts_of_all
 
 
 def look_at(

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seg_datasets.core import digests
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.plan import BuildPlan
@@ -50,8 +52,9 @@ class Row(NamedTuple):
 
 def save(plan: BuildPlan, folder: pathlib.Path) -> None:
     """Writes the manifest of a plan, one JSON object per line, in record order."""
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(plan))
-    write_atomically(folder / NAME, "".join(lines))
+    write_atomically(
+        folder / NAME, (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(plan))
+    )
 
 
 def _objects(folder: pathlib.Path) -> list[dict[str, Any]]:
@@ -115,22 +118,23 @@ def read(folder: pathlib.Path) -> Iterator[Row]:
 
 def metadata(survey: Survey) -> dict[str, Any]:
     """What `info.metadata` gains by a build, beside what the dataset folder declares."""
+    splits = {split.name: split.samples for split in survey.plan.splits}
     pixels: dict[str, Counter[int]] = {}
-    for split in survey.plan.splits:
-        pixels[split.name] = Counter()
-        for one in split.samples:
-            pixels[split.name].update(one.mask.counts)
-    images = [one.image for split in survey.plan.splits for one in split.samples]
+    for name, samples in splits.items():
+        _, found, counts = samples.amounts()
+        pixels[name] = Counter(
+            {i: int(counts[found == i].sum()) for i in np.unique(found).tolist()}
+        )
     ids = range(len(survey.entry.classes))
     return {
         "ledger_key": survey.entry.key,
         "class_pixels": {name: [count[i] for i in ids] for name, count in pixels.items()},
         "void_pixels": {name: count[VOID_ID] for name, count in pixels.items()},
         "sizes": {
-            "height": _spread([image.height for image in images]),
-            "width": _spread([image.width for image in images]),
+            side: _spread([n for s in splits.values() for n in s.numbers(f"image.{side}").tolist()])
+            for side in ("height", "width")
         },
-        "groups": {s.name: len({f.sample.group for f in s.samples}) for s in survey.plan.splits},
+        "groups": {name: len(np.unique(samples.groups()[1])) for name, samples in splits.items()},
         "findings": [
             {**dataclasses.asdict(finding), "severity": finding.severity.value}
             for finding in survey.examined.findings

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
-
-# What TFRecord and the protobuf around the two files cost, about.
-_OVERHEAD = 16 + 80
+from seg_datasets.core.splits import codes_of
 
 
 class PlanError(ValueError):
@@ -57,20 +57,27 @@ class Sharding:
 
 @dataclasses.dataclass(frozen=True)
 class SplitPlan:
-    """One split: its samples in record order, cut into shards."""
+    """One split: its samples in record order, and where its shards end."""
 
     name: str
-    shards: tuple[tuple[SampleFacts, ...], ...]
+    samples: Facts
+    ends: tuple[int, ...]
 
     @property
-    def samples(self) -> list[SampleFacts]:
-        """All samples in record order."""
-        return [facts for shard in self.shards for facts in shard]
+    def lengths(self) -> list[int]:
+        """Samples of each shard."""
+        return np.diff(self.ends, prepend=0).tolist()
+
+    @property
+    def shards(self) -> Iterator[Facts]:
+        """The samples of each shard, in record order."""
+        for start, end in zip((0, *self.ends), self.ends, strict=False):
+            yield self.samples[start:end]
 
     @functools.cached_property  # the plan's digest and the ledger both ask for it
     def content(self) -> str:
         """Digest of what the split holds, however it is cut into shards."""
-        return hashlib.sha256(b"".join(facts.content for facts in self.samples)).hexdigest()
+        return hashlib.sha256(self.samples.contents.data).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,15 +86,16 @@ class BuildPlan:
 
     splits: tuple[SplitPlan, ...]
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Differs when anything that is written differs."""
-        parts = [
-            f"{split.name} {[len(shard) for shard in split.shards]} {split.content}"
-            for split in self.splits
-        ]
-        raw = [f"{f.image.sha256} {f.mask.sha256}" for s in self.splits for f in s.samples]
-        return hashlib.sha256("\n".join(parts + raw).encode()).hexdigest()
+        whole = hashlib.sha256()
+        for split in self.splits:
+            whole.update(f"{split.name} {split.lengths} {split.content}\n".encode())
+            for name in ("image.sha256", "mask.sha256"):
+                for digest in split.samples.values(name):
+                    whole.update(digest)
+        return whole.hexdigest()
 
 
 def make(
@@ -103,38 +111,34 @@ def make(
     The order inside a split is that of md5(split ‖ id), TFDS's own: a shuffle that is the same
     everywhere and does not move when samples are added.
     """
-    by_split: dict[str, list[SampleFacts]] = {name: [] for name in splits}
-    for one in facts:
-        if one.sample.id in split_of:  # else the split rule left it out
-            by_split[split_of[one.sample.id]].append(one)
+    facts = Facts.of(facts)
+    split_at = codes_of(split_of, facts, splits)
     planned = []
-    for name, members in by_split.items():
-        members.sort(key=lambda f: _order(name, f.sample.id))
-        members = members[:max_examples_per_split]
-        count = sharding.count(
-            examples=len(members), total_bytes=sum(record_bytes(f) for f in members)
-        )
-        ends = [round(len(members) * i / count) for i in range(count + 1)]
-        shards = (tuple(members[a:b]) for a, b in itertools.pairwise(ends))
-        planned.append(SplitPlan(name, tuple(shards)))
+    for code, name in enumerate(splits):
+        members = facts.take(np.flatnonzero(split_at == code))
+        members = members.take(_order(name, members)[:max_examples_per_split])
+        total = int(members.record_bytes.sum())
+        count = sharding.count(examples=len(members), total_bytes=total)
+        ends = tuple(round(len(members) * i / count) for i in range(1, count + 1))
+        planned.append(SplitPlan(name, members, ends))
     return BuildPlan(tuple(planned))
 
 
-def record_bytes(facts: SampleFacts) -> int:
-    """About the size of a record, told before it is made and alike on every machine.
-
-    A PNG that is encoded anew has a size that depends on the encoder's build, so it counts by its
-    pixels here.
-    """
-    image, mask = facts.image, facts.mask
-    pixels = image.width * image.height
-    as_it_is = image.stored_as_is or image.format == "NPY"
-    image_bytes = image.bytes if as_it_is else pixels * len(image.mode.partition(";")[0])
-    mask_bytes = mask.bytes if mask.as_stored else pixels // 16
-    return image_bytes + mask_bytes + len(facts.sample.id.encode()) + _OVERHEAD
-
-
-def _order(split: str, sample_id: str) -> tuple[str, str]:
-    # TFDS takes a backslash for a slash on every system, and two ids may then be alike.
-    key = (split + sample_id).replace("\\", "/").encode()
-    return hashlib.md5(key, usedforsecurity=False).hexdigest(), sample_id
+def _order(split: str, facts: Facts) -> np.ndarray:
+    """The rows in the order of their records."""
+    digests = bytearray()
+    for name in facts.values("sample.id"):
+        # TFDS takes a backslash for a slash on every system, and two ids may then be alike.
+        key = (split + name).replace("\\", "/").encode()
+        digests += hashlib.md5(key, usedforsecurity=False).digest()
+    halves = np.frombuffer(bytes(digests), ">u8").reshape(-1, 2).astype(np.uint64)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    same = (np.diff(halves[order], axis=0) == 0).all(axis=1)
+    for start in np.flatnonzero(same).tolist():  # rare, and mostly pairs: sorted by id, one by one
+        at = start
+        while at >= 0 and same[at]:
+            one, other = order[at : at + 2].tolist()
+            if facts[one].sample.id > facts[other].sample.id:
+                order[at], order[at + 1] = other, one
+            at -= 1
+    return order

@@ -15,11 +15,11 @@ from seg_datasets.core import checks, digests, ledger, looking, plan, write
 from seg_datasets.core.arrays import MOST_BANDS
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
-from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.neighbours import grouping
 from seg_datasets.core.sources import Folder, Scan, Source
 from seg_datasets.core.sources.image_mask_folders import AUTO, group_files, with_groups
-from seg_datasets.core.splits import Assignment, SplitError, SplitRule
+from seg_datasets.core.splits import Assignment, SplitError, SplitRule, in_use
 
 # Pillow modes that a record can hold without loss, by channels and bits. Palettes and 1-bit
 # pictures are spread to grey or colour by every decoder alike.
@@ -209,12 +209,12 @@ def survey(
     examined = examine(declaration, folder)
     if examined.errors:
         raise checks.RefusedError(examined.findings, folder.root)
-    scan, seen = examined.subject.scan, examined.subject.facts
+    scan, seen = examined.subject.scan, Facts.of(examined.subject.facts)
     split_of = examined.assignment.split_of
     build_plan = plan.make(
         seen,
         split_of,
-        splits=list(dict.fromkeys(split_of[s.id] for s in scan.samples if s.id in split_of)),
+        splits=in_use(split_of, seen),
         sharding=sharding,
         max_examples_per_split=max_examples_per_split,
     )
@@ -262,28 +262,20 @@ def _grouped(scan: Scan, declaration: Declaration, folder: Folder) -> Scan:
     )
 
 
-def _regrouped(
-    scan: Scan, seen: list[SampleFacts], declaration: Declaration
-) -> tuple[Scan, list[SampleFacts], str]:
+def _regrouped(scan: Scan, seen: Facts, declaration: Declaration) -> tuple[Scan, Facts, str]:
     """With the groups that `group="auto"` finds, and what to say of them."""
     stated = (declaration.splits.group, getattr(declaration.source, "group", None))
     if AUTO not in stated:
         return scan, seen, ""
     proposal = grouping.propose(seen, most=declaration.limits.near_duplicate)
-    samples = {
-        sample.id: dataclasses.replace(sample, group=proposal.group_of[sample.id])
-        for sample in scan.samples
-    }
-    return (
-        dataclasses.replace(scan, samples=tuple(samples.values())),
-        [dataclasses.replace(one, sample=samples[one.sample.id]) for one in seen],
-        proposal.describe(),
+    samples = tuple(
+        dataclasses.replace(sample, group=proposal.group_of[sample.id]) for sample in scan.samples
     )
+    seen = seen.with_groups([sample.group for sample in samples])
+    return dataclasses.replace(scan, samples=samples), seen, proposal.describe()
 
 
-def _assign(
-    facts: Sequence[SampleFacts], rule: SplitRule, folder: Folder
-) -> tuple[Assignment, str]:
+def _assign(facts: Facts, rule: SplitRule, folder: Folder) -> tuple[Assignment, str]:
     """The splits, or why there are none: a finding among the others, not the end of the checks."""
     if not facts:
         return Assignment({}), ""

@@ -9,12 +9,13 @@ import itertools
 import json
 import pathlib
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
 from seg_datasets.core import features, images, masks, opening, records
 from seg_datasets.core.classes import RawTable
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.looking import workers
 from seg_datasets.core.sources import Folder
@@ -45,7 +46,7 @@ class ShardJob:
     """One shard to write: plain data, so that any worker anywhere can do it."""
 
     path: str
-    samples: tuple[SampleFacts, ...]
+    samples: Facts
     recipe: Recipe
 
 
@@ -176,11 +177,13 @@ def encoded(
     }
 
 
-def write_atomically(path: pathlib.Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old one or the new one, never a part."""
+def write_atomically(path: pathlib.Path, text: str | Iterable[str]) -> None:
+    """Writes a text file, whole or in parts that follow one another, so that a reader sees the old
+    one or the new one, never a part."""
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines([text] if isinstance(text, str) else text)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -245,9 +248,12 @@ def _names(job: ShardJob) -> str:
     """Differs when the shard's list, or what is made of it, does."""
     made_with = json.dumps(images.encoders(), sort_keys=True)
     parts = [made_with, job.recipe.table.signature(), job.recipe.file_format]
-    for facts in job.samples:
-        parts += [facts.content.hex(), facts.image.sha256, facts.mask.sha256]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    whole = hashlib.sha256("\n".join(parts).encode())
+    whole.update(job.samples.contents.data)
+    for name in ("image.sha256", "mask.sha256"):
+        for digest in job.samples.values(name):
+            whole.update(digest)
+    return whole.hexdigest()
 
 
 def _refuse_changed(data: bytes, sha256: str, name: str) -> None:

@@ -11,6 +11,7 @@ from tensorflow_datasets.core import hashing
 from tensorflow_datasets.core.utils import shard_utils
 
 from seg_datasets.core import plan
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import ImageFacts, MaskFacts, SampleFacts
 from seg_datasets.core.plan import PlanError, Sharding
 from seg_datasets.core.sample import Sample
@@ -72,6 +73,7 @@ def test_shards_differ_by_one_sample_at_most(count: int, data: st.DataObject) ->
         sharding=Sharding(num_shards=shards),
     )
     sizes = [len(shard) for shard in made.splits[0].shards]
+    assert sizes == made.splits[0].lengths
     assert len(sizes) == shards
     assert sum(sizes) == count
     assert max(sizes) - min(sizes) <= 1
@@ -131,6 +133,6 @@ def test_anything_that_is_written_changes_content_and_digest(part: str) -> None:
 
 def test_size_of_a_record_does_not_depend_on_an_encoder() -> None:
     facts = _facts("a")
-    assert plan.record_bytes(facts) == 1000 + 100 + 1 + 96
+    assert Facts.of([facts]).record_bytes.tolist() == [1000 + 100 + 1 + 96]
     turned = dataclasses.replace(facts, image=dataclasses.replace(facts.image, orientation=6))
-    assert plan.record_bytes(turned) == 8 * 8 * 3 + 100 + 1 + 96
+    assert Facts.of([turned]).record_bytes.tolist() == [8 * 8 * 3 + 100 + 1 + 96]

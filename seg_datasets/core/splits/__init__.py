@@ -4,12 +4,20 @@ from seg_datasets.core.splits.given import FromAnnotations, FromFolders, FromLis
 from seg_datasets.core.splits.grouped import Grouped
 from seg_datasets.core.splits.kfold import KFold
 from seg_datasets.core.splits.names import FromNames
-from seg_datasets.core.splits.rule import Assignment, SplitError, SplitRule
+from seg_datasets.core.splits.rule import (
+    Assignment,
+    ByRow,
+    SplitError,
+    SplitRule,
+    codes_of,
+    in_use,
+)
 from seg_datasets.core.splits.spatial import Spatial
 from seg_datasets.core.splits.stratified import Stratified
 
 __all__ = [
     "Assignment",
+    "ByRow",
     "FromAnnotations",
     "FromFolders",
     "FromLists",
@@ -20,4 +28,6 @@ __all__ = [
     "SplitError",
     "SplitRule",
     "Stratified",
+    "codes_of",
+    "in_use",
 ]

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from seg_datasets.core.classes import VOID_ID
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.splits import presence
 from seg_datasets.core.splits.improve import Deal, improve
@@ -45,25 +46,28 @@ class Table:
         return [self.groups[row] for row in np.flatnonzero(self.amounts[:, column])]
 
 
-def table_of(facts: Sequence[SampleFacts], groups: Sequence[str]) -> Table:
-    """What groups hold, given the group of each sample."""
-    names = sorted(set(groups))
+def table_of(facts: Sequence[SampleFacts], groups: Sequence[str], of: np.ndarray) -> Table:
+    """What groups hold, given their names and which of these each sample has.
+
+    Names may be there twice, and groups without a sample are left out.
+    """
+    names = sorted({groups[code] for code in np.unique(of).tolist()})
     row_of = {name: row for row, name in enumerate(names)}
-    found = {c for one in facts for c, pixels in one.mask.counts.items() if pixels > 0}
-    classes = sorted(found - {VOID_ID})
-    column_of = {class_id: column for column, class_id in enumerate(classes)}
+    rows = np.array([row_of.get(name, -1) for name in groups], np.int64)[of]
+    at, ids, pixels = Facts.of(facts).amounts()
+    classes = sorted({*np.unique(ids[pixels > 0]).tolist()} - {VOID_ID})
+    known = np.isin(ids, classes)
     amounts = np.zeros((len(names), len(classes) + 1), np.int64)
-    rows, columns, pixels = [], [], []
-    for one, group in zip(facts, groups, strict=True):
-        row = row_of[group]
-        amounts[row, -1] += 1
-        for class_id, count in one.mask.counts.items():
-            if class_id in column_of:
-                rows.append(row)
-                columns.append(column_of[class_id])
-                pixels.append(count)
-    np.add.at(amounts, (rows, columns), pixels)
+    np.add.at(amounts, (rows[at[known]], np.searchsorted(classes, ids[known])), pixels[known])
+    amounts[:, -1] = np.bincount(rows, minlength=len(names))
     return Table(tuple(names), tuple(classes), amounts)
+
+
+def coded(groups: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The names of groups, and which of them each sample has."""
+    names = sorted({*groups})
+    code_of = {name: code for code, name in enumerate(names)}
+    return names, np.array([code_of[group] for group in groups], np.int64)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,14 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from seg_datasets.core.classes import few
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.splits import rule as rules
-from seg_datasets.core.splits.rule import Assignment, SplitError
+from seg_datasets.core.splits.rule import Assignment, ByRow, SplitError
 
 # Seeds tried for a proposal when a rule leaves a split empty, and groups dealt for it altogether.
 _SEEDS_TRIED = 1000
@@ -47,8 +50,10 @@ class Grouped(rules.ByShares):
           SplitError: a split stays empty, or a pinned group is not there.
         """
         del folder
-        samples = [one.sample for one in facts]
-        sizes = Counter(sample.group for sample in samples)
+        facts = Facts.of(facts)
+        groups, of = facts.groups()
+        counts = np.bincount(of, minlength=len(groups)).tolist()
+        sizes = {group: count for group, count in zip(groups, counts, strict=True) if count}
         rules.refuse_unknown_pins(self.pin, sizes)
         deal = self._deal(sizes, self.seed)
         if empty := sorted(self.shares.keys() - set(deal.values())):
@@ -56,10 +61,9 @@ class Grouped(rules.ByShares):
                 f"{few(empty)} would stay empty: {len(sizes)} groups are dealt by the hash of "
                 f"their names. {self._proposal(sizes)}"
             )
-        return Assignment(
-            split_of={sample.id: deal[sample.group] for sample in samples},
-            wanted=rules.wanted(self.shares),
-        )
+        names = [*self.shares]
+        codes = np.array([names.index(deal[g]) if g in deal else -1 for g in groups], np.int8)
+        return Assignment(ByRow(facts, codes[of], names), wanted=rules.wanted(self.shares))
 
     def _deal(self, groups: Mapping[str, int], seed: str) -> dict[str, str]:
         return {group: self.pin.get(group) or self._split(group, seed) for group in groups}

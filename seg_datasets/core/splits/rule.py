@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import fractions
+import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from seg_datasets.core.classes import DeclarationError, few
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
@@ -20,6 +24,49 @@ Shares = Mapping[str, fractions.Fraction]
 
 class SplitError(ValueError):
     """The samples cannot be split as the rule says."""
+
+
+class ByRow(Mapping[str, str]):
+    """Id → split as one number for each sample; names are looked up only where somebody asks."""
+
+    def __init__(self, facts: Facts, codes: np.ndarray, names: Sequence[str]):
+        """`codes` say which of the names each of the facts has; -1 is none."""
+        self.facts, self.codes, self.names = facts, codes, names
+
+    @functools.cached_property
+    def _of(self) -> dict[str, str]:
+        return dict(self._rows())
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        for name, code in zip(self.facts.values("sample.id"), self.codes.tolist(), strict=True):
+            if code >= 0:
+                yield name, self.names[code]
+
+    def __getitem__(self, name: str) -> str:
+        return self._of[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return int((self.codes >= 0).sum())
+
+
+def codes_of(split_of: Mapping[str, str], facts: Facts, splits: Sequence[str]) -> np.ndarray:
+    """Which of the splits each sample is in; -1 for none."""
+    code_of = {name: code for code, name in enumerate(splits)}
+    if isinstance(split_of, ByRow) and split_of.facts is facts:
+        return np.array([*(code_of.get(n, -1) for n in split_of.names), -1])[split_of.codes]
+    found = (code_of.get(split_of.get(name, ""), -1) for name in facts.values("sample.id"))
+    return np.fromiter(found, np.int64, len(facts))
+
+
+def in_use(split_of: Mapping[str, str], facts: Facts) -> list[str]:
+    """The splits that samples are in, by their first ones."""
+    row = isinstance(split_of, ByRow) and split_of.facts is facts
+    names = split_of.names if row else sorted({*split_of.values()})  # type: ignore[attr-defined]
+    codes, first = np.unique(codes_of(split_of, facts, names), return_index=True)
+    return [names[code] for code in codes[np.argsort(first)].tolist() if code >= 0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Spatial:
             where = space.from_geo(facts, block=self.block, gap=self.gap)
         groups = [plain(one.sample.group) for one in facts]
         regions = _regions(where.blocks(), groups)
-        table = balance.table_of(facts, regions)
+        table = balance.table_of(facts, *balance.coded(regions))
         # The smaller a split, the dearer its samples.
         order = sorted(self.names, key=lambda n: (self.shares[n], -self.names.index(n)))
         problem = ""
@@ -100,7 +100,7 @@ class Spatial:
             splits = [split_of[region] for region in regions]
             out = where.left_out(splits, order)
             rest = [(f, r) for f, r, left in zip(facts, regions, out, strict=True) if not left]
-            remaining = balance.table_of([f for f, _ in rest], [r for _, r in rest])
+            remaining = balance.table_of([f for f, _ in rest], *balance.coded([r for _, r in rest]))
             lacks = _lost(table, remaining, split_of, self.names)
             if not lacks:
                 ids = [one.sample.id for one in facts]

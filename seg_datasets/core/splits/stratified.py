@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from seg_datasets.core.classes import few
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.splits import balance, presence
 from seg_datasets.core.splits import rule as rules
-from seg_datasets.core.splits.rule import Assignment, Shares, SplitError
+from seg_datasets.core.splits.rule import Assignment, ByRow, Shares, SplitError
 
 # Groups placed in each search for what is in the way of a deal.
 _TRIED = 200
@@ -49,13 +50,15 @@ def assigned(
     facts: Sequence[SampleFacts], shares: Shares, *, seed: str, pin: Mapping[str, str]
 ) -> Assignment:
     """What `Stratified` with these shares and pins comes to."""
-    groups = [plain(one.sample.group) for one in facts]
-    rules.refuse_unknown_pins(pin, groups)
-    split_of = dealt(balance.table_of(facts, groups), shares, seed=seed, pin=pin)
-    return Assignment(
-        split_of={one.sample.id: split_of[group] for one, group in zip(facts, groups, strict=True)},
-        wanted=rules.wanted(shares),
-    )
+    facts = Facts.of(facts)
+    spelled, of = facts.groups()
+    groups = [*map(plain, spelled)]
+    table = balance.table_of(facts, groups, of)
+    rules.refuse_unknown_pins(pin, table.groups)
+    split_of = dealt(table, shares, seed=seed, pin=pin)
+    names = [*shares]
+    codes = np.array([names.index(split_of[g]) if g in split_of else -1 for g in groups], np.int8)
+    return Assignment(ByRow(facts, codes[of], names), wanted=rules.wanted(shares))
 
 
 def dealt(
