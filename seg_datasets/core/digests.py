@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from seg_datasets.core import records
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
@@ -23,7 +22,7 @@ def raw_files(
     }
     for name in dict.fromkeys((*others, *(part for f in facts for part in f.sample.parts))):
         if plain(name) not in files:
-            files[plain(name)] = records.digest(folder.path(name))[0]
+            files[plain(name)] = folder.digest(name)
     return dict(sorted(files.items()))
 
 
