@@ -16,6 +16,9 @@ TESTING = ["dill>=0.4", "pytest>=8.0"]
 # What the formats of `recipes.export` are written and run with.
 EXPORT = ["ai-edge-litert>=2.0.3", "onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 
+# Buckets: raw data and datasets at s3:// and gs://.
+S3, GS = ["s3fs>=2025.9"], ["gcsfs>=2025.9"]
+
 # Every lower bound of install_requires was tried, all of them together, with the whole test suite.
 setuptools.setup(
     name="seg_datasets",
@@ -68,12 +71,16 @@ setuptools.setup(
         "jax": ["jax>=0.4.30"],
         "array_record": ["array_record>=0.8"],
         "export": EXPORT,
+        "s3": S3,
+        "gs": GS,
         "testing": TESTING,
         "dev": [
             *TESTING,
             *EXPORT,
+            *S3,
             "array_record>=0.8",
             "hypothesis>=6.170",
+            "moto[server]>=5.1",
             "mypy>=2.4",
             "pydicom>=3.0",
             "pytest-xdist>=3.8",

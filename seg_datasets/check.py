@@ -127,7 +127,7 @@ def _report(found: Inspection, path: pathlib.Path, typed: str) -> None:
     else:
         new, without_code = inspection.ways_to_build(found.raw, typed)
         how = "\n".join((new, commands.build_and_verify("NAME", None, raw=raw), without_code))
-    title = pathlib.Path(found.raw).resolve().name
+    title = found.examined.folder.name
     report.save(path, found.examined, title=title, how_to_build=how, questions=found.questions)
 
 

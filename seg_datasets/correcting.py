@@ -9,6 +9,8 @@ import zipfile
 
 from absl import flags
 
+from seg_datasets.core import storage
+from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.detection.corrections import (
     Corrections,
     parse_classes,
@@ -51,6 +53,8 @@ def define_flags() -> None:
 
 def no_folder(raw: str) -> str:
     """Why a raw folder cannot be looked at, with what to do; or ""."""
+    if storage.is_remote(raw):
+        return _no_remote_folder(raw)
     path = pathlib.Path(raw)
     if path.is_dir():
         return ""
@@ -59,6 +63,14 @@ def no_folder(raw: str) -> str:
     if path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
         return f"{raw} is an archive: unpack it, and give the folder"
     return f"{raw} is no folder, but a file: give the folder that holds images and masks"
+
+
+def _no_remote_folder(raw: str) -> str:
+    try:
+        there = storage.is_folder(raw)
+    except (OSError, DeclarationError) as error:
+        return str(error)
+    return "" if there else f"{raw} is no folder: there is no object below it"
 
 
 def typed() -> str:

@@ -202,7 +202,9 @@ class TestInterrupted:
 def test_rebuild_looks_only_at_what_changed(raw, tmp_path, monkeypatch):
     from seg_datasets.core import looking
 
-    monkeypatch.setattr(looking, "_FRESH", 0)  # the raw files are younger than that
+    monkeypatch.setattr(
+        "seg_datasets.core.sources.folder._FRESH", 0
+    )  # the raw files are younger than that
     build(raw, tmp_path / "a")
     looked = []
     look_at = looking.look_at

@@ -14,7 +14,17 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from seg_datasets.core import checks, commands, features, ledger, manifest, report, workspace, write
+from seg_datasets.core import (
+    checks,
+    commands,
+    features,
+    ledger,
+    manifest,
+    report,
+    storage,
+    workspace,
+    write,
+)
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import Sharding, SplitPlan
@@ -147,6 +157,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     def _make_download_manager(
         self, download_dir: Any, download_config: tfds.download.DownloadConfig
     ) -> tfds.download.DownloadManager:
+        given = os.fspath(download_config.manual_dir or "")
+        self._raw_url = given if storage.is_remote(given) else ""
         urls = pathlib.Path(self._checksums_path)
         if download_config.register_checksums:
             urls.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +175,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     ) -> Sequence[tfds.core.SplitInfo]:
         file_format = self.info.file_format.value
         survey = self._survey(
-            pathlib.Path(dl_manager.manual_dir), download_config, file_format=file_format
+            self._manual_dir(dl_manager), download_config, file_format=file_format
         )
         if survey.examined.groups:
             logging.warning("%s", survey.examined.groups)
@@ -195,7 +207,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
         """The plan as TFDS's generators: for whoever calls them; a build writes shards itself."""
         survey = self._survey(
-            pathlib.Path(dl_manager.manual_dir),
+            self._manual_dir(dl_manager),
             tfds.download.DownloadConfig(),
             file_format="tfrecord",
         )
@@ -211,17 +223,28 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             record = write.encoded(one, recipe)
             yield one.sample.id, features.example(record, dtype=declared(self).dtype)
 
+    def _manual_dir(self, dl_manager: tfds.download.DownloadManager) -> str:
+        """The raw folder that was given, or TFDS's own place for it, or how to get one."""
+        if not self._raw_url:
+            return os.fspath(dl_manager.manual_dir)
+        # TFDS would ask TensorFlow for it, see `storage`.
+        if not Folder(self._raw_url).exists():
+            raise FileNotFoundError(
+                f"there is no object below {self._raw_url}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+            )
+        return self._raw_url
+
     def _survey(
         self,
-        manual_dir: pathlib.Path,
+        manual_dir: str,
         config: tfds.download.DownloadConfig,
         *,
         file_format: str,
     ) -> Survey:
         """Everything that comes before writing, or a refusal."""
         # The folder named after the dataset, where `manual_dir` holds those of several.
-        named = manual_dir / self.name
-        folder = Folder(named if named.is_dir() else manual_dir)
+        named = Folder(f"{manual_dir}/{self.name}")
+        folder = named if named.exists() else Folder(manual_dir)
         return survey(
             declared(self),
             folder,
@@ -296,8 +319,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         without it.
         """
         downloads = pathlib.Path(download_dir or pathlib.Path(self._data_dir_root, "downloads"))
-        manual_dir = pathlib.Path(config.manual_dir or downloads / "manual" / self.name)
-        if not (config.manual_dir or manual_dir.is_dir()):
+        manual_dir = os.fspath(config.manual_dir or downloads / "manual" / self.name)
+        if not (config.manual_dir or Folder(manual_dir).exists()):
             if config.register_checksums:
                 raise ledger.LedgerError("to record a version give its raw data with --manual_dir")
             return

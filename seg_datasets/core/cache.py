@@ -26,11 +26,11 @@ class FactsCache:
     everything is looked at anew. Records are never made from it; `write` hashes the bytes again.
     """
 
-    def __init__(self, raw: pathlib.Path):
+    def __init__(self, raw: str):
         root = os.environ.get(_ROOT) or pathlib.Path(
             os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
         ).joinpath("seg_datasets")
-        name = hashlib.sha256(os.fsencode(raw.resolve())).hexdigest()[:24]
+        name = hashlib.sha256(os.fsencode(raw)).hexdigest()[:24]
         self.path = pathlib.Path(root) / f"facts-{name}.sqlite"
 
     def load(self, look: str) -> dict[str, tuple[str, list]]:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core import records
 from seg_datasets.core.columns import Facts, unpacked
 from seg_datasets.core.sample import plain
 from seg_datasets.core.sources import Folder
@@ -33,7 +32,7 @@ def raw_files(facts: Facts, folder: Folder, others: Sequence[str]) -> dict[str, 
     parts = (part for (parts,) in column("sample.parts") for part in parts)
     for name in dict.fromkeys((*others, *parts)):
         if plain(name) not in files:
-            files[plain(name)] = records.digest(folder.path(name))[0]
+            files[plain(name)] = folder.digest(name)
     return dict(sorted(files.items()))
 
 

@@ -153,7 +153,7 @@ def with_shards(entry: Entry, file_format: str, shards: Mapping[str, Sequence[Sh
 
 def edition(folder: Folder) -> str:
     """The name the raw folder gives itself, or ""."""
-    if not (folder.root / EDITION_FILE).is_file():
+    if not folder.is_file(EDITION_FILE):
         return ""
     name = folder.read_text(EDITION_FILE).strip()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):

@@ -40,9 +40,6 @@ _STRAY_KEPT = 16
 
 _AT_A_TIME = 16
 
-# Facts of files that are younger than this, in ns, are not kept: see `_stamp`.
-_FRESH = 2_000_000_000
-
 _WORKERS = "SEG_DATASETS_WORKERS"
 
 
@@ -101,7 +98,7 @@ def collect(
             for i, _ in items
         ]
 
-    with futures.ThreadPoolExecutor(workers()) as pool, Writer() as seen:
+    with futures.ThreadPoolExecutor(folder.readers(workers())) as pool, Writer() as seen:
         # Several at a time: handing over one costs a tenth of looking at it.
         looked = pool.map(
             look_at_some, [todo[i : i + _AT_A_TIME] for i in range(0, len(todo), _AT_A_TIME)]
@@ -265,22 +262,19 @@ def _flat(extremes: tuple) -> bool:
 
 
 def _stamp(folder: Folder, sample: Sample, now: int) -> str:
-    """What changes when either file does: size and times. The change time is in it because a copy
-    can bring the modification time of another file with it."""
+    """What changes when either file does; "" where nothing tells."""
     try:
         image = [] if sample.view else [sample.image]
         mask = [] if sample.drawing or sample.mask_view else [sample.mask]
         names = [*dict.fromkeys((*image, *mask, *sample.parts))]
-        stats = [(folder.root / name).stat() for name in names]
+        stamps = [folder.stamp(name, now) for name in names]
     except OSError:
         return ""
-    # A file that is written again within one tick of the clock keeps its times.
-    if max(t for s in stats for t in (s.st_mtime_ns, s.st_ctime_ns)) > now - _FRESH:
+    if not all(stamps):
         return ""
     made = f"{sample.view}{sample.mask_view}".encode() + sample.drawing
     return hashlib.sha256(made).hexdigest() * bool(made) + " ".join(
-        f"{name} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
-        for name, s in zip(names, stats, strict=True)
+        f"{name} {stamp}" for name, stamp in zip(names, stamps, strict=True)
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import pathlib
 import struct
 from collections.abc import Iterable
+from typing import BinaryIO
 
 
 def write(path: pathlib.Path, records: Iterable[bytes], *, file_format: str) -> tuple[str, int]:
@@ -26,10 +27,16 @@ def write(path: pathlib.Path, records: Iterable[bytes], *, file_format: str) -> 
 def digest(path: pathlib.Path) -> tuple[str, int]:
     """sha256 and size of a file, in constant memory."""
     with path.open("rb") as file:
-        sha256 = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            sha256.update(chunk)
-        return sha256.hexdigest(), file.tell()
+        return digest_of(file)
+
+
+def digest_of(file: BinaryIO) -> tuple[str, int]:
+    """The same of an open file, from where it stands."""
+    sha256, size = hashlib.sha256(), 0
+    while chunk := file.read(1 << 20):
+        sha256.update(chunk)
+        size += len(chunk)
+    return sha256.hexdigest(), size
 
 
 def _write_tfrecord(path: pathlib.Path, records: Iterable[bytes]) -> tuple[str, int]:

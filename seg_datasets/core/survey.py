@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -149,7 +148,7 @@ def examine(declaration: Declaration, folder: Folder) -> Examined:
             folder=folder,
             table=table,
             masks_follow_exif=declaration.source.masks_follow_exif,
-            cache=FactsCache(folder.root),
+            cache=FactsCache(folder.where),
             progress=progress,
         )
     scan, seen, groups = _regrouped(scan, seen, declaration)
@@ -208,7 +207,7 @@ def survey(
         )
     examined = examine(declaration, folder)
     if examined.errors:
-        raise checks.RefusedError(examined.findings, folder.root)
+        raise checks.RefusedError(examined.findings, str(folder))
     scan, seen = examined.subject.scan, Facts.of(examined.subject.facts)
     split_of = examined.assignment.split_of
     build_plan = plan.make(
@@ -231,7 +230,7 @@ def survey(
             split_rule=declaration.splits.describe(),
         ),
         recipe=write.Recipe(
-            raw=os.fspath(folder.root.resolve()),
+            raw=folder.where,
             table=examined.subject.table,
             masks_follow_exif=declaration.source.masks_follow_exif,
             file_format=file_format,

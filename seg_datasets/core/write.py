@@ -83,7 +83,8 @@ def run(
         if progress:
             progress(sum(len(job.samples) for job in todo))
     else:
-        with futures.ThreadPoolExecutor(workers()) as pool:
+        readers = Folder(todo[0].recipe.raw).readers(workers()) if todo else 1
+        with futures.ThreadPoolExecutor(readers) as pool:
             for job in todo:
                 write_shard(job, pool=pool, progress=progress)
     done |= {job.path: _marked(job) for job in todo}
@@ -199,7 +200,7 @@ def _records(
             yield record(facts, job.recipe, folder)
         return
     ahead: collections.deque[futures.Future[bytes]] = collections.deque()
-    waiting, most = iter(job.samples), _AHEAD * workers()
+    waiting, most = iter(job.samples), _AHEAD * folder.readers(workers())
     try:
         for _ in job.samples:
             for facts in itertools.islice(waiting, most - len(ahead)):

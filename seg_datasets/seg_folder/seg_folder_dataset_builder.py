@@ -29,6 +29,6 @@ class Builder(seg_datasets.SegmentationBuilder):
         """Where you work, not where this package lies."""
         return ledger_folder() / f"{cls.name}.json"
 
-    def _survey(self, manual_dir: pathlib.Path, *args: Any, **kwargs: Any) -> Any:
+    def _survey(self, manual_dir: str, *args: Any, **kwargs: Any) -> Any:
         self.builder_config.refuse_unstated(manual_dir)
         return super()._survey(manual_dir, *args, **kwargs)

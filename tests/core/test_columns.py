@@ -171,7 +171,7 @@ def test_a_look_gives_the_facts_in_the_order_of_the_samples(
     from seg_datasets.core.cache import FactsCache
 
     monkeypatch.setattr(columns, "BATCH", 4)
-    monkeypatch.setattr(looking, "_FRESH", 0)
+    monkeypatch.setattr("seg_datasets.core.sources.folder._FRESH", 0)
     monkeypatch.setenv("SEG_DATASETS_CACHE", str(tmp_path / "cache"))
     source, raw = ImageMaskFolders(values={0: "a", 1: "b"}), tmp_path / "raw"
     for kind in ("images", "masks"):

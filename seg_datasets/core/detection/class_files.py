@@ -57,7 +57,7 @@ def find(folder: Folder, files: Sequence[str]) -> list[ClassFile]:
     found = []
     for path in sorted(named, key=lambda p: (p.count("/"), p))[:_TRIED]:
         try:
-            if folder.path(path).stat().st_size > _LONGEST:
+            if folder.size(path) > _LONGEST:
                 continue
             text = folder.read_text(path)
             read = _READERS[path.rpartition(".")[2].lower()](text)

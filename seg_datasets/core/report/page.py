@@ -134,7 +134,7 @@ def _facts(examined: Examined) -> str:
     facts = examined.subject.facts
     splits = sections.by_split(examined)
     parts = [
-        f"raw folder <b>{text(examined.folder.root.resolve().name)}</b>",
+        f"raw folder <b>{text(examined.folder.name)}</b>",
         count(len(facts), "sample"),
         count(len({f.sample.group for f in facts}), "group"),
         f"{len(examined.declaration.classes)} classes",

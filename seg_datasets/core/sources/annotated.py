@@ -14,7 +14,7 @@ import pathlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from seg_datasets.core import drawing, records
+from seg_datasets.core import drawing
 from seg_datasets.core.classes import ClassTable, RawTable
 from seg_datasets.core.drawing import Shape
 from seg_datasets.core.remarks import Fault, Remark
@@ -110,7 +110,7 @@ def files(folder: Folder, pattern: str, *, ignore: Sequence[str] = ()) -> list[s
     ]
     if not found:
         raise AnnotationError(
-            f"no file fits {pattern!r} in {folder.root}; look at `annotations` of SOURCE, or at "
+            f"no file fits {pattern!r} in {folder}; look at `annotations` of SOURCE, or at "
             "--manual_dir"
         )
     return found
@@ -283,13 +283,13 @@ def _twins(folder: Folder, bare: Sequence[str], others: Sequence[str]) -> dict[s
 
     def size(path: str) -> int:
         try:
-            return folder.path(path).stat().st_size
+            return folder.size(path)
         except (OSError, ValueError):  # who reads it says so
             return -1
 
     def digest(path: str) -> str:
         try:
-            return records.digest(folder.path(path))[0]
+            return folder.digest(path)
         except (OSError, ValueError):
             return path
 

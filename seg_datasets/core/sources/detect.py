@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 
 from seg_datasets.core.classes import DeclarationError, few
@@ -56,9 +55,9 @@ def detect(
       LayoutError: there is nothing that looks like images with masks, or like annotations of them.
       DeclarationError: options that the source does not have.
     """
-    folder = path if isinstance(path, Folder) else Folder(pathlib.Path(path))
-    if not folder.root.is_dir():
-        raise LayoutError(f"{folder.root} is no folder")
+    folder = path if isinstance(path, Folder) else Folder(path)
+    if not folder.exists():
+        raise LayoutError(f"{folder} is no folder")
     if source not in ("", *tools.NAMES):
         raise LayoutError(f"--source={source}: there is no such source, but {few(tools.NAMES, 40)}")
     if masks is not None or image_name is not None or mask_name is not None:
@@ -90,7 +89,7 @@ def detect(
         return _of_masks(pairs, best, named)
     if source not in ("", MASKS) and not read:
         raise LayoutError(
-            f"--source={source}: no file of {folder.root} looks like that"
+            f"--source={source}: no file of {folder} looks like that"
             + (f", but like {few([str(one) for one in named])}" if named else "")
         )
     if problems := [one.problem for one in read]:

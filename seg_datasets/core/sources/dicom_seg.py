@@ -73,7 +73,7 @@ class DicomSeg(ShapeSource):
         ]
         if not objects:
             raise AnnotationError(
-                f"no DICOM segmentation fits {self.annotations!r} in {folder.root}; look at "
+                f"no DICOM segmentation fits {self.annotations!r} in {folder}; look at "
                 "`annotations` of SOURCE, or at --manual_dir"
             )
         below = "" if self.images == "." else f"{plain(self.images).strip('/')}/"

@@ -42,11 +42,8 @@ class Export:
 def ends(folder: Folder, path: str, *, look: int = _LOOK) -> bytes:
     """The beginning and the end of a file."""
     try:
-        where = folder.path(path)
-        with where.open("rb") as file:
-            text = file.read(look)
-            file.seek(max(len(text), where.stat().st_size - look))
-            return text + file.read(look)
+        text = folder.part(path, 0, look)
+        return text + folder.part(path, max(len(text), folder.size(path) - look), look)
     except (OSError, ValueError):
         return b""
 

@@ -70,6 +70,6 @@ def _tool(folder: Folder, path: str) -> Tool | None:
 
 def _is_empty(folder: Folder, path: str) -> bool:
     try:
-        return not folder.path(path).stat().st_size
+        return not folder.size(path)
     except (OSError, ValueError):
         return True

@@ -6,7 +6,9 @@ import fnmatch
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import BinaryIO
 
+from seg_datasets.core import records, storage
 from seg_datasets.core.sample import plain, same
 
 
@@ -26,20 +28,52 @@ def ignored(path: str, patterns: Sequence[str]) -> bool:
 
 
 # What desktops leave behind; never data.
-_DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+
+
+# Facts of files that are younger than this, in ns, are not kept: see `stamp`.
+_FRESH = 2_000_000_000
 
 
 class Folder:
-    """Read access to one raw folder.
+    """Read access to one raw folder; of a URL it makes a `RemoteFolder`.
 
     Directory order differs between machines, so listings are sorted by NFC name. Links are followed
     only while they stay inside: a raw folder comes from strangers.
+
+    Attributes:
+      where: what any process finds the folder by: its absolute path, or its URL.
+      name: the last part of that.
     """
+
+    where: str
+    name: str
+
+    def __new__(cls, root: str | os.PathLike[str]) -> Folder:
+        """As `pathlib.Path` does, so that no caller has to know which kind it is given."""
+        if cls is Folder and storage.is_remote(root):
+            from seg_datasets.core.sources.remote import RemoteFolder
+
+            return super().__new__(RemoteFolder)
+        return super().__new__(cls)
 
     def __init__(self, root: str | os.PathLike[str]):
         self.root = pathlib.Path(root)
         self._real = self.root.resolve()
+        self.where, self.name = os.fspath(self._real), self._real.name
         self._inside: dict[str, bool] = {}  # folder below the root → whether it is one
+
+    def __str__(self) -> str:
+        """As the user gave it."""
+        return os.fspath(self.root)
+
+    def exists(self) -> bool:
+        """Whether there is such a folder."""
+        return self.root.is_dir()
+
+    def readers(self, workers: int) -> int:
+        """How many threads read at once, where so many compute."""
+        return workers
 
     def files(self) -> tuple[list[str], list[str]]:
         """Paths of all files below the root, `/` between folders.
@@ -57,7 +91,7 @@ class Folder:
             with os.scandir(self.root / below) as entries:
                 # Sorted, because of two links to one folder only the first is followed.
                 for entry in sorted(entries, key=lambda entry: by_name(entry.name)):
-                    if entry.name.startswith(".") or entry.name.lower() in _DROPPINGS:
+                    if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
                         continue
                     path = f"{below}{entry.name}"
                     if entry.is_symlink():
@@ -86,7 +120,7 @@ class Folder:
             folders.append(path.as_posix())
             linked = any((pathlib.Path(above) / name).is_symlink() for name in below)
             if linked or any(
-                not name.startswith(".") and name.lower() not in _DROPPINGS for name in files
+                not name.startswith(".") and name.lower() not in DROPPINGS for name in files
             ):
                 holding.update(p.as_posix() for p in (path, *path.parents))
         bare = {path for path in folders if path not in holding and path != "."}
@@ -111,6 +145,40 @@ class Folder:
     def _leads_inside(self, path: pathlib.Path) -> bool:
         return path.resolve().is_relative_to(self._real)
 
+    def is_file(self, name: str) -> bool:
+        """Whether there is such a file below the root."""
+        return self.path(name).is_file()
+
+    def size(self, name: str) -> int:
+        """The bytes that a file has."""
+        return self.path(name).stat().st_size
+
+    def stamp(self, name: str, now: int) -> str:
+        """What changes when a file does: its size and times; "" where it could change unseen.
+
+        The change time is in it because a copy can bring the modification time of another file.
+        """
+        stat = (self.root / name).stat()
+        # A file that is written again within one tick of the clock keeps its times.
+        if max(stat.st_mtime_ns, stat.st_ctime_ns) > now - _FRESH:
+            return ""
+        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+
+    def digest(self, name: str) -> str:
+        """sha256 of a file below the root."""
+        with self.open(name) as file:
+            return records.digest_of(file)[0]
+
+    def open(self, name: str) -> BinaryIO:
+        """A file below the root, to be read from its beginning, and closed."""
+        return self.path(name).open("rb")
+
+    def part(self, name: str, offset: int, length: int) -> bytes:
+        """Bytes of a file below the root; fewer where it ends before."""
+        with self.open(name) as file:
+            file.seek(offset)
+            return file.read(length)
+
     def read(self, name: str) -> bytes:
         """The bytes of a file below the root."""
         return self.path(name).read_bytes()
@@ -120,6 +188,6 @@ class Folder:
         try:
             return self.read(name).decode("utf-8-sig")
         except FileNotFoundError:
-            raise FileNotFoundError(f"{name} is not in {self.root}") from None
+            raise FileNotFoundError(f"{name} is not in {self}") from None
         except UnicodeDecodeError as error:
             raise ValueError(f"{name} is not UTF-8 text ({error}); save it as UTF-8") from error

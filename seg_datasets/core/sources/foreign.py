@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -70,7 +71,7 @@ def lists_of(
     Yields:
       (key, item), in the order of the file.
     """
-    with folder.path(path).open(encoding="utf-8-sig", newline="") as file:
+    with _opened(folder, path) as file:
         text = _Text(file)
         text.take("{")
         more = text.sign() != "}"
@@ -95,13 +96,13 @@ def lists_of(
 
 def first_sign(folder: Folder, path: str) -> str:
     """The first character of a file that is no blank: whether its JSON is a list or an object."""
-    with folder.path(path).open(encoding="utf-8-sig") as file:
+    with _opened(folder, path) as file:
         return _Text(file).sign()
 
 
 def items_of(folder: Folder, path: str) -> Iterator[Any]:
     """The items of a JSON file that is one list, one by one."""
-    with folder.path(path).open(encoding="utf-8-sig", newline="") as file:
+    with _opened(folder, path) as file:
         text = _Text(file)
         yield from text.items()
         text.end()
@@ -109,7 +110,7 @@ def items_of(folder: Folder, path: str) -> Iterator[Any]:
 
 def lines_of(folder: Folder, path: str) -> Iterator[Any]:
     """The JSON of each line of a file, one by one; empty lines are left out."""
-    with folder.path(path).open("rb") as file:
+    with folder.open(path) as file:
         number = 0
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
@@ -117,6 +118,10 @@ def lines_of(folder: Folder, path: str) -> Iterator[Any]:
                 raise ValueError(f"line {number} has more than {_LONGEST_LINE:,} bytes")
             if text := line.decode("utf-8-sig").strip():
                 yield json.loads(text, parse_constant=_no_number)
+
+
+def _opened(folder: Folder, path: str) -> TextIO:
+    return io.TextIOWrapper(folder.open(path), encoding="utf-8-sig", newline="")
 
 
 def _no_number(name: str) -> float:
@@ -200,7 +205,7 @@ def xml_of(folder: Folder, path: str) -> Iterator[tuple[int, Element]]:
     from defusedxml import ElementTree
 
     depth = -1
-    with folder.path(path).open("rb") as file:
+    with folder.open(path) as file:
         for event, element in ElementTree.iterparse(file, ("start", "end"), forbid_dtd=True):
             if event == "start":
                 depth += 1

@@ -117,7 +117,7 @@ def _mask_file(source: LabelMeXml, folder: Folder, path: str, place: str, elemen
     above, masks = path.rpartition("/")[0], source.masks.strip("/")
     for parts in ((above, masks, name), (masks, place, name), (masks, name)):
         png = "/".join(part for part in parts if part)
-        if folder.path(png).is_file():
+        if folder.is_file(png):
             return png
     raise AnnotationError(
         f"{path} has a scribble whose mask {name} lies in no folder {masks}; add it, or say `masks`"

@@ -87,7 +87,7 @@ def image_of(folder: Folder, file: str, *, place: str, name: str) -> str:
     """
     beside = f"{file.rpartition('/')[0]}/{name}".lstrip("/")
     plain_name = name not in (".", "..") and not {*name} & {*"/\\\0"}
-    if plain_name and folder.path(beside).is_file():
+    if plain_name and folder.is_file(beside):
         return beside
     return f"{place}/{name}" if place else name
 

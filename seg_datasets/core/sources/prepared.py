@@ -67,9 +67,8 @@ class Tfds(ValueSource):
 
 
 def _samples(source: Tfds, folder: Folder, path: str, split: str) -> Iterator[Sample]:
-    where = folder.path(path)
-    with where.open("rb") as file:
-        records = tfrecords.examples(file, where.stat().st_size)
+    with folder.open(path) as file:
+        records = tfrecords.examples(file, folder.size(path))
         for number, (data, at, features) in enumerate(records):
             wanted = [source.image, source.mask, *filter(None, [source.id])]
             if lacking := [name for name in wanted if name not in features]:

@@ -29,8 +29,8 @@ def find(
         return None
     if len(told) > 1:
         raise LayoutError(
-            f"{folder.root} holds several datasets that TFDS prepared: give the folder of one "
-            f"version, such as {folder.root / told[0].rpartition('/')[0]}"
+            f"{folder} holds several datasets that TFDS prepared: give the folder of one "
+            f"version, such as {folder}/{told[0].rpartition('/')[0]}"
         )
     try:
         with foreign.reading(told[0], "features.json of TFDS"):

@@ -22,7 +22,7 @@ def reason(folder: Folder, files: Sequence[str], tools: Sequence[str], given: Gi
       given: what the user stated.
     """
     if not files:
-        return f"{folder.root} is empty, or holds nothing but empty folders"
+        return f"{folder} is empty, or holds nothing but empty folders"
     if wrong := _misstated(files, given):
         return wrong
     pictures = [f for f in files if _extension(f) in EXTENSIONS]
@@ -31,7 +31,7 @@ def reason(folder: Folder, files: Sequence[str], tools: Sequence[str], given: Gi
     if tools:
         beside = f" beside {len(pictures)} {kind}" if pictures else ""
         return (
-            f"{folder.root} holds {few(tools)}{beside}, but no masks that go with images, and no "
+            f"{folder} holds {few(tools)}{beside}, but no masks that go with images, and no "
             "annotations that `check` reads by itself (docs/sources.md). Export masks from the "
             "tool that made them (PNG, one per image)"
         )
@@ -39,12 +39,12 @@ def reason(folder: Folder, files: Sequence[str], tools: Sequence[str], given: Gi
     if not pictures:
         seen = few([f"{n} .{kind}" for kind, n in kinds.most_common()])
         return (
-            f"{folder.root} holds no picture ({', '.join(EXTENSIONS)}), but {seen}; convert them, "
+            f"{folder} holds no picture ({', '.join(EXTENSIONS)}), but {seen}; convert them, "
             "or give the folder that holds the pictures"
         )
     if per_object := hypotheses.one_mask_per_object(pictures):
         return (
-            f"{folder.root} has one folder per image with a mask for each object, as in "
+            f"{folder} has one folder per image with a mask for each object, as in "
             f"{per_object}/: merge the masks of an image into one file of class ids first"
         )
     places = Counter(f.rpartition("/")[0] or "." for f in pictures)
@@ -52,7 +52,7 @@ def reason(folder: Folder, files: Sequence[str], tools: Sequence[str], given: Gi
     stated = [f"--{name}={value}" for name, value in vars(given).items() if value is not None]
     under = f" under {' '.join(stated)}" if stated else ""
     return (
-        f"{folder.root} holds {kind}, but no two files that go together as image and mask{under}: "
+        f"{folder} holds {kind}, but no two files that go together as image and mask{under}: "
         f"{few(shown, 4)}. Say which is which with --images, --masks, --image_name and --mask_name"
     )
 

@@ -135,7 +135,7 @@ class _Names:
     def _load(self, path: str) -> Mapping[int, str]:
         if path not in self.read:
             with foreign.reading(path, "the names of YOLO's classes"):
-                if self._folder.path(path).stat().st_size > _MOST_BYTES:
+                if self._folder.size(path) > _MOST_BYTES:
                     raise ValueError(f"more than {_MOST_BYTES:,} bytes")
                 text = self._folder.read_text(path)
                 is_yaml = path.lower().endswith((".yaml", ".yml"))

@@ -187,15 +187,14 @@ def opened(folder: Folder, name: str) -> Iterator[Opened]:
       ImageError: no DICOM, damaged, or of more pixels than it has bytes for.
     """
     needed()
-    with folder.path(name).open("rb") as file, reading(name), _mapped(file) as stream:
+    with folder.open(name) as file, reading(name), _mapped(file) as stream:
         yield _open(name, stream)
 
 
 def is_dicom(folder: Folder, name: str) -> bool:
     """Whether a file begins as DICOM files do, whatever its name ends with."""
     try:
-        with folder.path(name).open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+        return folder.part(name, 0, 132)[128:] == b"DICM"
     except (OSError, ValueError):
         return False
 

@@ -18,9 +18,7 @@ def read(folder: Folder, *, file: str, offset: int, length: int) -> View:
     Raises:
       OSError, ValueError: they cannot be read.
     """
-    with folder.path(file).open("rb") as opened:
-        opened.seek(offset)
-        data = opened.read(length)
+    data = folder.part(file, offset, length)
     if len(data) < length:
         raise ValueError(f"{file} is cut off")
     return View(data)
