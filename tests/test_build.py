@@ -112,16 +112,16 @@ class TestRefusal:
         assert build(tmp_path / "manual", tmp_path / "data").is_dir()
 
     def test_file_changed_after_it_was_looked_at_stops_the_build(self, raw, tmp_path, monkeypatch):
-        from seg_datasets.core import looking, write
+        from seg_datasets.core import collecting, write
 
-        collect = looking.collect
+        collect = collecting.collect
 
         def then_change(*args, **kwargs):
             seen = collect(*args, **kwargs)
             change_pixel(raw)
             return seen
 
-        monkeypatch.setattr(looking, "collect", then_change)
+        monkeypatch.setattr(collecting, "collect", then_change)
         with pytest.raises(write.ChangedError, match="changed while"):
             build(raw, tmp_path / "data")
         assert not (tmp_path / "data/aerial/1.0.0").exists()

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from seg_datasets.core import (
+    atomic,
     checks,
     commands,
     features,
@@ -30,6 +31,8 @@ from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.plan import Sharding, SplitPlan
 from seg_datasets.core.sources import Folder, Source
 from seg_datasets.core.splits import SplitRule
+from seg_datasets.core.stages import NAME as LOG
+from seg_datasets.core.stages import Stages
 from seg_datasets.core.survey import Survey, bar, declared, survey
 
 _CHECKSUMS = "SEG_DATASETS_CHECKSUMS"
@@ -174,8 +177,13 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         self, dl_manager: tfds.download.DownloadManager, download_config: Any
     ) -> Sequence[tfds.core.SplitInfo]:
         file_format = self.info.file_format.value
+        stages = Stages(
+            beam_options=download_config.beam_options,
+            beam_runner=download_config.beam_runner,
+            room=self._workspace,
+        )
         survey = self._survey(
-            self._manual_dir(dl_manager), download_config, file_format=file_format
+            self._manual_dir(dl_manager), download_config, file_format=file_format, stages=stages
         )
         if survey.examined.groups:
             logging.warning("%s", survey.examined.groups)
@@ -186,7 +194,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         path, known = self.ledger_path(), None
         if not survey.entry.partial:
             known = ledger.admit(survey.entry, path, before=self._files_before())
-        shards = self._write(survey, download_config)
+        shards = self._write(survey, stages)
         entry = ledger.with_shards(survey.entry, file_format, shards)
         if known and (note := ledger.hold_bytes_against(entry, known, file_format=file_format)):
             logging.warning("%s", note)
@@ -200,7 +208,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
                 entry.key,
                 path,
             )
-        return self._move_in(survey, entry, shards)
+        return self._move_in(survey, entry, shards, stages)
 
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
@@ -240,6 +248,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         config: tfds.download.DownloadConfig,
         *,
         file_format: str,
+        stages: Stages | None = None,
     ) -> Survey:
         """Everything that comes before writing, or a refusal."""
         # The folder named after the dataset, where `manual_dir` holds those of several.
@@ -256,11 +265,10 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             file_format=file_format,
             sharding=Sharding(config.num_shards, config.min_shard_size, config.max_shard_size),
             max_examples_per_split=config.max_examples_per_split,
+            stages=stages,
         )
 
-    def _write(
-        self, survey: Survey, config: tfds.download.DownloadConfig
-    ) -> dict[str, list[write.ShardDone]]:
+    def _write(self, survey: Survey, stages: Stages) -> dict[str, list[write.ShardDone]]:
         work = self._workspace / survey.plan.digest[:16]
         jobs = {
             split.name: [
@@ -275,8 +283,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         with bar("Writing records", total) as progress:
             done = write.run(
                 [job for split in jobs.values() for job in split],
-                beam_options=config.beam_options,
-                beam_runner=config.beam_runner,
+                stages=stages,
                 progress=progress,
             )
         by_path = {shard.path: shard for shard in done}
@@ -290,15 +297,20 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         )
 
     def _move_in(
-        self, survey: Survey, entry: ledger.Entry, shards: Mapping[str, list[write.ShardDone]]
+        self,
+        survey: Survey,
+        entry: ledger.Entry,
+        shards: Mapping[str, list[write.ShardDone]],
+        stages: Stages,
     ) -> list[tfds.core.SplitInfo]:
-        """Shards, manifest, entry and page into the folder that TFDS moves into place whole."""
+        """Shards and all that lies beside them into the folder that TFDS moves into place whole."""
         for done in (shard for split in shards.values() for shard in split):
             _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
         manifest.save(survey.plan, pathlib.Path(self.data_dir))
-        write.write_atomically(
+        atomic.write(
             pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"
         )
+        atomic.write(pathlib.Path(self.data_dir, LOG), stages.to_json())
         again = commands.of_build(self)
         report.save_beside(self.data_dir, survey, entry, name=self.name, how_to_build=again)
         self.info.metadata.update(manifest.metadata(survey))

@@ -18,12 +18,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core import digests, images
+from seg_datasets.core import atomic, digests, images
 from seg_datasets.core.classes import few
 from seg_datasets.core.columns import unpacked
 from seg_datasets.core.plan import BuildPlan
 from seg_datasets.core.sources import Folder
-from seg_datasets.core.write import ShardDone, write_atomically
+from seg_datasets.core.write import ShardDone
 
 EDITION_FILE = "edition.txt"
 
@@ -241,7 +241,7 @@ def record(path: pathlib.Path, name: str, entry: Entry) -> None:
         entries[entry.key] = _joined(entry, entries[entry.key]) if entry.key in entries else entry
         rows = {key: _named(entries[key]).to_json() for key in sorted(entries)}
         fields = {"name": name, "entries": rows}
-        write_atomically(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+        atomic.write(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
     finally:
         os.close(folder)
 

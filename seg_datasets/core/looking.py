@@ -1,26 +1,17 @@
-"""Looking: one pass over the raw bytes, in parallel, cached, that makes facts of samples."""
+"""Looking: one look at the raw bytes of a sample, that makes its facts."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import itertools
-import os
-import time
-from collections.abc import Callable, Sequence
-from concurrent import futures
 
 import numpy as np
 from PIL import Image
 
 from seg_datasets.core import images, masks, opening, pairs
-from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import RawTable
-from seg_datasets.core.columns import Facts, Writer
 from seg_datasets.core.facts import (
     ImageFacts,
     MaskFacts,
-    PairFacts,
     SampleFacts,
     pixel_digest,
     thumbnail,
@@ -31,99 +22,8 @@ from seg_datasets.core.sources import Folder
 from seg_datasets.core.specks import specks
 from seg_datasets.core.views import View
 
-# Part of every cached row's key: raise it when a fact changes its meaning. One that comes or goes
-# changes the key by itself.
-LOOK = 11
-
 # So many unknown values of a mask are kept by name; a photo put in place of a mask has thousands.
 _STRAY_KEPT = 16
-
-_AT_A_TIME = 16
-
-_WORKERS = "SEG_DATASETS_WORKERS"
-
-
-_PARTS = (ImageFacts, MaskFacts, PairFacts)
-_FIELDS = " ".join(field.name for part in _PARTS for field in dataclasses.fields(part))
-
-
-def workers() -> int:
-    """Threads to use: `SEG_DATASETS_WORKERS`, or one per processor this process may use."""
-    if given := os.environ.get(_WORKERS):
-        if not given.isdigit() or int(given) < 1:
-            raise ValueError(f"{_WORKERS}={given!r}: give a number of threads, 1 or more")
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def collect(
-    samples: Sequence[Sample],
-    *,
-    folder: Folder,
-    table: RawTable,
-    masks_follow_exif: bool | None = None,
-    cache: FactsCache | None = None,
-    progress: Callable[[int], object] | None = None,
-) -> Facts:
-    """Looks at every sample whose files changed since the last look.
-
-    Args:
-      samples: what to look at.
-      folder: where their files are.
-      table: raw mask value → class id.
-      masks_follow_exif: see `Source`.
-      cache: remembers facts between builds; None looks at everything.
-      progress: called with 1 for each sample done.
-
-    Returns:
-      The facts in the order of the samples. A file that cannot be used has a `problem`; nothing is
-      raised for it, so that all of them are found in one run.
-    """
-    look = f"{LOOK} {_FIELDS} {Image.__version__} {table.signature()} {masks_follow_exif}"
-    known = cache.load(look) if cache else {}
-    todo: list[tuple[int, str]] = []
-    now = time.time_ns()
-    for index, sample in enumerate(samples):
-        stamp = _stamp(folder, sample, now) if cache else ""
-        row = known.get(sample.id)
-        if row is None or not stamp or row[0] != stamp:
-            todo.append((index, stamp))
-    if progress:
-        progress(len(samples) - len(todo))
-    fresh: list[tuple[str, str, list]] = []
-
-    def look_at_some(items: list[tuple[int, str]]) -> list[SampleFacts]:
-        return [
-            look_at(samples[i], folder=folder, table=table, masks_follow_exif=masks_follow_exif)
-            for i, _ in items
-        ]
-
-    with futures.ThreadPoolExecutor(folder.readers(workers())) as pool, Writer() as seen:
-        # Several at a time: handing over one costs a tenth of looking at it.
-        looked = pool.map(
-            look_at_some, [todo[i : i + _AT_A_TIME] for i in range(0, len(todo), _AT_A_TIME)]
-        )
-        first = 0
-        for (index, stamp), facts in zip(todo, itertools.chain.from_iterable(looked), strict=True):
-            for sample in samples[first:index]:
-                seen.add(_from_row(sample, known[sample.id][1]))
-            seen.add(facts)
-            first = index + 1
-            # A problem may be gone the next time: a disk that was away, a limit that was met.
-            if cache and stamp and not (facts.image.problem or facts.mask.problem):
-                fresh.append((samples[index].id, stamp, _to_row(facts)))
-                if len(fresh) >= 1000:  # an interrupted look is not lost
-                    cache.store(look, fresh)
-                    fresh = []
-            if progress:
-                progress(1)
-        for sample in samples[first:]:
-            seen.add(_from_row(sample, known[sample.id][1]))
-        facts_of_all = seen.done()
-    if cache:
-        cache.store(look, fresh)
-        cache.forget(look, known.keys() - {s.id for s in samples})
-    return facts_of_all
 
 
 def look_at(
@@ -259,39 +159,3 @@ def _opaque(image: Image.Image, extremes: tuple) -> bool:
 def _flat(extremes: tuple) -> bool:
     bands = extremes if isinstance(extremes[0], tuple) else (extremes,)
     return all(low == high for low, high in bands)
-
-
-def _stamp(folder: Folder, sample: Sample, now: int) -> str:
-    """What changes when either file does; "" where nothing tells."""
-    try:
-        image = [] if sample.view else [sample.image]
-        mask = [] if sample.drawing or sample.mask_view else [sample.mask]
-        names = [*dict.fromkeys((*image, *mask, *sample.parts))]
-        stamps = [folder.stamp(name, now) for name in names]
-    except OSError:
-        return ""
-    if not all(stamps):
-        return ""
-    made = f"{sample.view}{sample.mask_view}".encode() + sample.drawing
-    return hashlib.sha256(made).hexdigest() * bool(made) + " ".join(
-        f"{name} {stamp}" for name, stamp in zip(names, stamps, strict=True)
-    )
-
-
-def _to_row(facts: SampleFacts) -> list:
-    return [
-        [getattr(part, field.name) for field in dataclasses.fields(part)]
-        for part in (facts.image, facts.mask, facts.pair)
-    ]
-
-
-def _from_row(sample: Sample, row: list) -> SampleFacts:
-    image, mask, pair = (
-        dict(zip([f.name for f in dataclasses.fields(kind)], values, strict=True))
-        for kind, values in zip(_PARTS, row, strict=True)
-    )
-    for name in ("counts", "stray", "palette", "specks", "lost"):
-        mask[name] = {int(k): v for k, v in mask[name].items()}  # JSON keys are text
-    for fields, name in ((image, "geo"), (mask, "geo"), (mask, "nothing"), (pair, "shift")):
-        fields[name] = tuple(fields[name])
-    return SampleFacts(sample, ImageFacts(**image), MaskFacts(**mask), PairFacts(**pair))

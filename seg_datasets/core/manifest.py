@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg_datasets.core import digests
+from seg_datasets.core import atomic, digests
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.plan import BuildPlan
 from seg_datasets.core.sample import plain
 from seg_datasets.core.survey import Survey
-from seg_datasets.core.write import write_atomically
 
 NAME = "manifest.jsonl"
 
@@ -52,9 +51,7 @@ class Row(NamedTuple):
 
 def save(plan: BuildPlan, folder: pathlib.Path) -> None:
     """Writes the manifest of a plan, one JSON object per line, in record order."""
-    write_atomically(
-        folder / NAME, (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(plan))
-    )
+    atomic.write(folder / NAME, (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(plan)))
 
 
 def _objects(folder: pathlib.Path) -> list[dict[str, Any]]:

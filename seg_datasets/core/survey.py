@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, digests, ledger, looking, plan, write
+from seg_datasets.core import checks, collecting, digests, ledger, plan, write
 from seg_datasets.core.arrays import MOST_BANDS
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
@@ -19,6 +19,7 @@ from seg_datasets.core.neighbours import grouping
 from seg_datasets.core.sources import Folder, Scan, Source
 from seg_datasets.core.sources.image_mask_folders import AUTO, group_files, with_groups
 from seg_datasets.core.splits import Assignment, SplitError, SplitRule, in_use
+from seg_datasets.core.stages import Stages
 
 # Pillow modes that a record can hold without loss, by channels and bits. Palettes and 1-bit
 # pictures are spread to grey or colour by every decoder alike.
@@ -138,21 +139,27 @@ def declared(builder: Any, config: Any = None) -> Declaration:
     )
 
 
-def examine(declaration: Declaration, folder: Folder) -> Examined:
+def examine(declaration: Declaration, folder: Folder, *, stages: Stages | None = None) -> Examined:
     """Looks at a raw folder and runs every check; raises for no finding."""
-    scan = _grouped(declaration.source.scan(folder), declaration, folder)
+    stages = stages or Stages()
+    with stages.stage("Find") as stage:
+        scan = _grouped(declaration.source.scan(folder), declaration, folder)
+        stage.samples = len(scan.samples)
     table = declaration.source.table(declaration.classes)
     with bar("Looking at samples", len(scan.samples)) as progress:
-        seen = looking.collect(
+        seen = collecting.collect(
             scan.samples,
             folder=folder,
             table=table,
             masks_follow_exif=declaration.source.masks_follow_exif,
             cache=FactsCache(folder.where),
             progress=progress,
+            stages=stages,
         )
-    scan, seen, groups = _regrouped(scan, seen, declaration)
-    assignment, problem = _assign(seen, declaration.splits, folder)
+    with stages.stage("Split") as stage:
+        scan, seen, groups = _regrouped(scan, seen, declaration)
+        assignment, problem = _assign(seen, declaration.splits, folder)
+        stage.samples = len(seen)
     subject = checks.Subject(
         scan=scan,
         facts=seen,
@@ -167,7 +174,9 @@ def examine(declaration: Declaration, folder: Folder) -> Examined:
         left_out=assignment.left_out,
         limits=declaration.limits,
     )
-    findings = checks.run(subject, accept=declaration.accept)
+    with stages.stage("Check") as stage:
+        findings = checks.run(subject, accept=declaration.accept)
+        stage.samples, stage.findings = len(seen), len(findings)
     return Examined(declaration, folder, subject, assignment, findings, groups)
 
 
@@ -179,6 +188,7 @@ def survey(
     file_format: str,
     sharding: plan.Sharding,
     max_examples_per_split: int | None = None,
+    stages: Stages | None = None,
 ) -> Survey:
     """Looks at a raw folder and plans a build.
 
@@ -189,6 +199,7 @@ def survey(
       file_format: of the records.
       sharding: how many shards.
       max_examples_per_split: plan for the first so many only.
+      stages: who does what, and what is told of it.
 
     Raises:
       OpenQuestionsError: the declaration has questions that nobody has answered.
@@ -205,22 +216,21 @@ def survey(
         raise DeclarationError(
             f"no split can be called {ALL!r}, by which TFDS means all of them; call it 'train'"
         )
-    examined = examine(declaration, folder)
+    stages = stages or Stages()
+    examined = examine(declaration, folder, stages=stages)
     if examined.errors:
         raise checks.RefusedError(examined.findings, str(folder))
     scan, seen = examined.subject.scan, Facts.of(examined.subject.facts)
     split_of = examined.assignment.split_of
-    build_plan = plan.make(
-        seen,
-        split_of,
-        splits=in_use(split_of, seen),
-        sharding=sharding,
-        max_examples_per_split=max_examples_per_split,
-    )
-    return Survey(
-        examined=examined,
-        plan=build_plan,
-        entry=ledger.make_entry(
+    with stages.stage("Plan") as stage:
+        build_plan = plan.make(
+            seen,
+            split_of,
+            splits=in_use(split_of, seen),
+            sharding=sharding,
+            max_examples_per_split=max_examples_per_split,
+        )
+        entry = ledger.make_entry(
             key=key,
             plan=build_plan,
             files=digests.raw_files(seen, folder, (*scan.others, *examined.assignment.files)),
@@ -228,14 +238,15 @@ def survey(
             image=f"{declaration.channels}x{declaration.bits}",
             partial=max_examples_per_split is not None,
             split_rule=declaration.splits.describe(),
-        ),
-        recipe=write.Recipe(
-            raw=folder.where,
-            table=examined.subject.table,
-            masks_follow_exif=declaration.source.masks_follow_exif,
-            file_format=file_format,
-        ),
+        )
+        stage.samples = sum(len(split.samples) for split in build_plan.splits)
+    recipe = write.Recipe(
+        raw=folder.where,
+        table=examined.subject.table,
+        masks_follow_exif=declaration.source.masks_follow_exif,
+        file_format=file_format,
     )
+    return Survey(examined, build_plan, entry, recipe)
 
 
 @contextlib.contextmanager

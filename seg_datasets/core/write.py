@@ -9,18 +9,20 @@ import itertools
 import json
 import pathlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
-from typing import Any
 
-from seg_datasets.core import features, images, masks, opening, records
+from seg_datasets.core import atomic, columns, features, images, masks, opening, records
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
-from seg_datasets.core.looking import workers
 from seg_datasets.core.sources import Folder
+from seg_datasets.core.stages import LostError, Stage, Stages, workers
 
 _DONE = ".done"
+
+# Ends the name of the file that tells a worker which samples to write.
+_ASKED = ".samples"
 
 # Records made ahead of the one being written, per thread: enough to keep threads busy, and all the
 # memory that writing takes.
@@ -62,37 +64,36 @@ class ShardDone:
 def run(
     jobs: Sequence[ShardJob],
     *,
-    beam_options: Any = None,
-    beam_runner: Any = None,
+    stages: Stages | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[ShardDone]:
     """Writes all shards; those that an interrupted run has finished are not made twice.
 
     Args:
       jobs: the shards.
-      beam_options: `PipelineOptions`; given, Beam workers write, otherwise threads of this process.
-      beam_runner: the same, a runner.
+      stages: who writes, and what is told of it.
       progress: called with the number of records done, as they are.
     """
-    done = {job.path: _finished(job) for job in jobs}
-    todo = [job for job in jobs if done[job.path] is None]
-    if progress:
-        progress(sum(len(job.samples) for job in jobs if done[job.path]))
-    if todo and (beam_options is not None or beam_runner is not None):
-        _run_on_beam(todo, beam_options, beam_runner)
+    stages = stages or Stages()
+    with stages.stage("Write") as stage:
+        done = {job.path: _finished(job) for job in jobs}
+        todo = [job for job in jobs if done[job.path] is None]
+        stage.samples = sum(len(job.samples) for job in jobs)
+        stage.kept = stage.samples - sum(len(job.samples) for job in todo)
         if progress:
-            progress(sum(len(job.samples) for job in todo))
-    else:
-        readers = Folder(todo[0].recipe.raw).readers(workers()) if todo else 1
-        with futures.ThreadPoolExecutor(readers) as pool:
-            for job in todo:
-                write_shard(job, pool=pool, progress=progress)
-    done |= {job.path: _marked(job) for job in todo}
-    if lost := [path for path, shard in done.items() if shard is None]:
-        raise RuntimeError(
-            f"workers reported success, but {lost[0]} is not there; do they share this file system?"
-        )
-    return [shard for shard in done.values() if shard is not None]
+            progress(stage.kept)
+        if todo and stages.on_beam:
+            _on_beam(todo, stages, stage, progress)
+        elif todo:
+            with futures.ThreadPoolExecutor(Folder(todo[0].recipe.raw).readers(workers())) as pool:
+                for job in todo:
+                    write_shard(job, pool=pool, progress=progress)
+        done |= {job.path: _marked(job) for job in todo}
+        if lost := [path for path, shard in done.items() if shard is None]:
+            raise LostError(f"{lost[0]} was written, and is not there or is not whole; build again")
+        shards = [shard for shard in done.values() if shard is not None]
+        stage.bytes = sum(shard.bytes for shard in shards)
+        return shards
 
 
 def write_shard(
@@ -113,7 +114,7 @@ def write_shard(
     finally:
         temporary.unlink(missing_ok=True)
     mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
-    write_atomically(path.with_name(path.name + _DONE), json.dumps(mark))
+    atomic.write(path.with_name(path.name + _DONE), json.dumps(mark))
 
 
 def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> bytes:
@@ -178,18 +179,6 @@ def encoded(
     }
 
 
-def write_atomically(path: pathlib.Path, text: str | Iterable[str]) -> None:
-    """Writes a text file, whole or in parts that follow one another, so that a reader sees the old
-    one or the new one, never a part."""
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines([text] if isinstance(text, str) else text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _records(
     job: ShardJob, pool: futures.Executor | None, progress: Callable[[int], object] | None
 ) -> Iterator[bytes]:
@@ -213,18 +202,40 @@ def _records(
             future.cancel()
 
 
-def _run_on_beam(jobs: Sequence[ShardJob], options: Any, runner: Any) -> None:
-    """Each worker writes whole shards; nothing but their lists crosses the pipeline."""
-    import apache_beam as beam
+@dataclasses.dataclass(frozen=True)
+class _ByWorker:
+    """What a worker does: writes the shard whose samples lie in a file beside it."""
 
-    with beam.Pipeline(runner=runner, options=options) as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(list(jobs))
-            # Without it the runner fuses both steps, and one worker writes everything.
-            | "Spread" >> beam.Reshuffle()
-            | "Write" >> beam.Map(write_shard)
-        )
+    recipe: Recipe
+
+    def __call__(self, path: str) -> Mapping[str, int]:
+        samples = columns.read(path + _ASKED)
+        write_shard(ShardJob(path, samples, self.recipe))
+        return {"samples": len(samples), "bytes": pathlib.Path(path).stat().st_size, "shards": 1}
+
+
+def _on_beam(
+    jobs: Sequence[ShardJob],
+    stages: Stages,
+    stage: Stage,
+    progress: Callable[[int], object] | None,
+) -> None:
+    """Each worker writes whole shards."""
+    for job in jobs:
+        path = pathlib.Path(job.path + _ASKED)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, job.samples.to_bytes())
+    lengths = {job.path: len(job.samples) for job in jobs}
+    by_path = {job.path: job for job in jobs}
+    stages.run(
+        stage,
+        _ByWorker(jobs[0].recipe),
+        [*lengths],
+        made=lambda path: _marked(by_path[path]) is not None,
+        progress=progress and (lambda paths: progress(sum(lengths[path] for path in paths))),
+    )
+    for job in jobs:
+        pathlib.Path(job.path + _ASKED).unlink()
 
 
 def _marked(job: ShardJob) -> ShardDone | None:

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from seg_datasets.core import columns, looking
+from seg_datasets.core import collecting, columns
 from seg_datasets.core.classes import ClassTable
 from seg_datasets.core.columns import Facts, Writer
 from seg_datasets.core.facts import ImageFacts, MaskFacts, PairFacts, SampleFacts
@@ -185,7 +185,9 @@ def test_a_look_gives_the_facts_in_the_order_of_the_samples(
 
     def look(cache: FactsCache | None) -> Facts:
         folder = Folder(raw)
-        return looking.collect(source.scan(folder).samples, folder=folder, table=table, cache=cache)
+        return collecting.collect(
+            source.scan(folder).samples, folder=folder, table=table, cache=cache
+        )
 
     draw(range(0, 20, 2))
     first = look(FactsCache(raw))

@@ -9,9 +9,10 @@ import pytest
 import kit
 from seg_datasets.core.checks import Severity
 from seg_datasets.core.classes import VOID_ID, ClassTable, Threshold
+from seg_datasets.core.collecting import collect
 from seg_datasets.core.detection.corrections import Corrections
 from seg_datasets.core.detection.inspection import by_guess
-from seg_datasets.core.looking import collect, look_at
+from seg_datasets.core.looking import look_at
 from seg_datasets.core.sources import Folder, ImageMaskFolders
 from seg_datasets.core.splits import FromFolders, FromLists, Grouped
 

@@ -18,8 +18,8 @@ from seg_datasets.core.classes import RawTable
 from seg_datasets.core.difference.versions import Version
 from seg_datasets.core.facts import ids_digest
 from seg_datasets.core.images import ImageError
-from seg_datasets.core.looking import workers
 from seg_datasets.core.manifest import Row
+from seg_datasets.core.stages import workers
 
 # Class ids of a record are what they are.
 _AS_IT_IS = RawTable(1, {i: i for i in range(256)})

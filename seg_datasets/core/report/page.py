@@ -8,13 +8,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from seg_datasets.core import ledger
+from seg_datasets.core import atomic, ledger
 from seg_datasets.core.checks import Finding, Severity
 from seg_datasets.core.report import gallery, kit, reasons, sections
 from seg_datasets.core.report.kit import count, text
 from seg_datasets.core.sources import Question
 from seg_datasets.core.survey import Examined, Survey
-from seg_datasets.core.write import write_atomically
 
 # The page of a version, beside its records.
 NAME = "report.html"
@@ -74,7 +73,7 @@ def save(
         questions=questions,
         thumbnails=thumbnails,
     )
-    write_atomically(path, page)
+    atomic.write(path, page)
 
 
 def render(

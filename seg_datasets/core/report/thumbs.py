@@ -10,7 +10,7 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from seg_datasets.core import images, looking, masks, opening
+from seg_datasets.core import images, masks, opening, stages
 from seg_datasets.core.classes import VOID_ID
 from seg_datasets.core.facts import SPECK, SampleFacts
 from seg_datasets.core.report import kit
@@ -73,7 +73,7 @@ def make(
         twin = facts[twins[index]] if index in twins else None
         return _thumb(facts[index], examined, names.get(index, frozenset()), twin)
 
-    with futures.ThreadPoolExecutor(looking.workers()) as pool:
+    with futures.ThreadPoolExecutor(stages.workers()) as pool:
         return list(pool.map(one, indices))
 
 
@@ -93,7 +93,7 @@ def lone(names: Sequence[str], examined: Examined) -> list[Thumb]:
             return Thumb((SIDE, SIDE), "", note=kit.visible(error))
         return Thumb(small.size, _photo(small))
 
-    with futures.ThreadPoolExecutor(looking.workers()) as pool:
+    with futures.ThreadPoolExecutor(stages.workers()) as pool:
         return list(pool.map(one, names))
 
 
