@@ -40,7 +40,7 @@ import pyarrow as pa
 sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent))
 import build
 
-from seg_datasets.core import columns, facts, looking, plan, write
+from seg_datasets.core import columns, facts, looking, plan, schema, write
 from seg_datasets.core.classes import ClassTable
 from seg_datasets.core.sources import Folder, ImageMaskFolders
 from seg_datasets.core.splits import Grouped, Stratified, in_use
@@ -97,7 +97,7 @@ def draw(path: pathlib.Path, count: int, *, groups: int) -> None:
     with (
         pa.OSFile(os.fspath(path), "wb") as file,
         pa.ipc.new_stream(
-            file, columns.SCHEMA, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+            file, schema.SCHEMA, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
         ) as stream,
     ):
         for first in range(0, count, columns.BATCH):
@@ -147,8 +147,8 @@ def _drawn(random: np.random.Generator, first: int, count: int, names: pa.Array)
         made[name] = pa.array(np.ones(count, np.int32))
     blank = columns.Facts.of([_BLANK] * count).table
     return pa.table(
-        [made.get(field.name, blank.column(field.name)) for field in columns.SCHEMA],
-        schema=columns.SCHEMA,
+        [made.get(field.name, blank.column(field.name)) for field in schema.SCHEMA],
+        schema=schema.SCHEMA,
     )
 
 

@@ -7,10 +7,8 @@ reads the few columns it needs, and a sample becomes an object only while somebo
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
-import itertools
 import os
 import pathlib
 import tempfile
@@ -21,9 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seg_datasets.core import images
-from seg_datasets.core.facts import ImageFacts, MaskFacts, PairFacts, SampleFacts, place_of
-from seg_datasets.core.sample import Sample
+from seg_datasets.core import images, schema
+from seg_datasets.core.facts import SampleFacts, place_of
 
 # So many samples are kept as objects once they were looked at: what checks and pages go through
 # again and again.
@@ -34,49 +31,6 @@ BATCH = 1 << 14
 
 # What TFRecord and the protobuf around the two files cost, about.
 _OVERHEAD = 16 + 80
-
-_PARTS = (Sample, ImageFacts, MaskFacts, PairFacts)
-_NAMES = ("sample", "image", "mask", "pair")
-
-# Digests and thumbnails are text of hex; as bytes they take half the room. Told by their lengths.
-_HEX = frozenset({"sha256", "pixels", "thumb", "ids"})
-_HEX_BYTES = (32, 256)
-
-# Text that many samples share is kept once.
-_FEW = frozenset(
-    {"group", "folder", "format", "mode", "crs", "problem", "misfit", "alpha", "nodata_value"}
-)
-
-_WIDE = frozenset({"bytes", "greatest", "nodata", "rim_pixels"})
-
-_SHARED = pa.dictionary(pa.int32(), pa.string())
-_TYPES = {
-    "str": pa.string(),
-    "bytes": pa.binary(),
-    "int": pa.int32(),
-    "float": pa.float64(),
-    "bool": pa.bool_(),
-    "Mapping[int, int]": pa.map_(pa.int64(), pa.int64()),
-    "tuple[float, ...]": pa.list_(pa.float64()),
-    "tuple[int, int]": pa.list_(pa.int32()),
-    "tuple[str, ...]": pa.list_(pa.string()),
-}
-
-
-def _type(field: dataclasses.Field[Any]) -> pa.DataType:
-    if field.name in _HEX:
-        return pa.binary()
-    if field.name in _FEW:
-        return _SHARED
-    return pa.int64() if field.name in _WIDE else _TYPES[str(field.type)]
-
-
-_FIELDS = [
-    (part, field, f"{name}.{field.name}")
-    for part, name in zip(_PARTS, _NAMES, strict=True)
-    for field in dataclasses.fields(part)
-]
-SCHEMA = pa.schema([pa.field(name, _type(field)) for _, field, name in _FIELDS])
 
 
 class Facts(Sequence[SampleFacts]):
@@ -134,14 +88,14 @@ class Facts(Sequence[SampleFacts]):
 
     def with_groups(self, groups: Sequence[str]) -> Facts:
         """The same samples in other groups."""
-        at = SCHEMA.get_field_index("sample.group")
+        at = schema.SCHEMA.get_field_index("sample.group")
         table = _plain(self.table if self.rows is None else self.table.take(self.rows))
-        return Facts(table.set_column(at, SCHEMA.field(at), pa.array(groups, _SHARED)))
+        return Facts(table.set_column(at, schema.SCHEMA.field(at), pa.array(groups, schema.SHARED)))
 
     def to_bytes(self) -> bytes:
         """As an Arrow stream, which `__reduce__` and files of jobs hold."""
         out = pa.BufferOutputStream()
-        with pa.ipc.new_stream(out, SCHEMA) as stream:
+        with pa.ipc.new_stream(out, schema.SCHEMA) as stream:
             for batch in self._batches():
                 stream.write_table(_plain(batch))
         return out.getvalue().to_pybytes()
@@ -159,7 +113,7 @@ class Facts(Sequence[SampleFacts]):
     def groups(self, name: str = "sample.group") -> tuple[list[str], np.ndarray]:
         """The values of a column that many samples share, and which of them each sample has."""
         column = self.table.column(name).unify_dictionaries()
-        chunks = column.chunks or [pa.array([], _SHARED)]
+        chunks = column.chunks or [pa.array([], schema.SHARED)]
         codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
         return chunks[0].dictionary.to_pylist(), codes if self.rows is None else codes[self.rows]
 
@@ -188,8 +142,8 @@ class Facts(Sequence[SampleFacts]):
             )
             for row in range(batch.num_rows):
                 as_it_is = formats[row] in images.STORED_AS_IS and turned[row] == 1
-                image = unpacked(files[row] if as_it_is else pixels[row])
-                parts = [ids[row], groups[row], image, unpacked(masks[row])]
+                image = schema.unpacked(files[row] if as_it_is else pixels[row])
+                parts = [ids[row], groups[row], image, schema.unpacked(masks[row])]
                 if views[row] and geos[row]:
                     parts.append(place_of(geos[row], crs[row]))
                 made += hashlib.sha256("\0".join(parts).encode()).digest()
@@ -241,15 +195,7 @@ class Facts(Sequence[SampleFacts]):
 
     def _made(self) -> Iterator[SampleFacts]:
         for batch in self._batches():
-            columns = [
-                [read(value) for value in column.to_pylist()] if read else column.to_pylist()
-                for column, read in zip(batch.columns, _READ, strict=True)
-            ]
-            for row in zip(*columns, strict=True):
-                values = iter(row)
-                yield SampleFacts(
-                    *(part(*itertools.islice(values, n)) for part, n in _COUNTS)  # type: ignore[arg-type]
-                )
+            yield from schema.facts_of(batch)
 
 
 class Writer:
@@ -271,7 +217,7 @@ class Writer:
         """One more."""
         self._waiting.append(facts)
         if len(self._waiting) == BATCH:
-            self.write(_batch(self._waiting))
+            self.write(schema.table_of(self._waiting))
             self._waiting = []
 
     def write(self, batch: pa.Table) -> None:
@@ -282,12 +228,12 @@ class Writer:
                 prefix="seg_datasets-", suffix=".arrow"
             )
             options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
-            self._stream = pa.ipc.new_stream(self._file, SCHEMA, options=options)
+            self._stream = pa.ipc.new_stream(self._file, schema.SCHEMA, options=options)
         self._stream.write_table(_plain(batch))
 
     def done(self) -> Facts:
         """All of them."""
-        last = _batch(self._waiting)
+        last = schema.table_of(self._waiting)
         if self._stream is None or self._file is None:
             facts = Facts(last)
             if len(facts) <= KEPT:
@@ -309,46 +255,11 @@ def _from_bytes(data: bytes) -> Facts:
     return Facts(pa.ipc.open_stream(pa.py_buffer(data)).read_all())
 
 
-def packed(text: str) -> bytes:
-    """Hex of a digest or a thumbnail as its bytes; other text as it is."""
-    return bytes.fromhex(text) if len(text) // 2 in _HEX_BYTES else text.encode()
-
-
-def unpacked(data: bytes) -> str:
-    """What was packed."""
-    return data.hex() if len(data) in _HEX_BYTES else data.decode()
-
-
-def _batch(facts: Sequence[SampleFacts]) -> pa.Table:
-    parts = {
-        part: [getattr(f, name) for f in facts] for part, name in zip(_PARTS, _NAMES, strict=True)
-    }
-    columns = []
-    for part, field, name in _FIELDS:
-        values: list[Any] = [getattr(one, field.name) for one in parts[part]]
-        if field.name in _HEX:
-            values = [packed(value) for value in values]
-        elif str(field.type).startswith("Mapping"):
-            values = [[*value.items()] for value in values]
-        columns.append(pa.array(values, SCHEMA.field(name).type))
-    return pa.table(columns, schema=SCHEMA)
-
-
 def _plain(table: pa.Table) -> pa.Table:
     """With one dictionary for each column, as a stream wants it."""
     return table.unify_dictionaries()
 
 
-def _reader(field: dataclasses.Field[Any]) -> Any:
-    """What makes a column's values those of a field, or None where they are."""
-    if field.name in _HEX:
-        return unpacked
-    kind = str(field.type)
-    return dict if kind.startswith("Mapping") else tuple if kind.startswith("tuple") else None
-
-
-_READ = [_reader(field) for _, field, _ in _FIELDS]
-_COUNTS = [(part, len(dataclasses.fields(part))) for part in _PARTS]
 _CONTENT = [
     "sample.id",
     "sample.group",

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core.columns import Facts, unpacked
+from seg_datasets.core.columns import Facts
 from seg_datasets.core.sample import plain
+from seg_datasets.core.schema import unpacked
 from seg_datasets.core.sources import Folder
 
 

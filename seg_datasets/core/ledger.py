@@ -20,8 +20,8 @@ from typing import Any
 
 from seg_datasets.core import atomic, digests, images
 from seg_datasets.core.classes import few
-from seg_datasets.core.columns import unpacked
 from seg_datasets.core.plan import BuildPlan
+from seg_datasets.core.schema import unpacked
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.write import ShardDone
 
