@@ -1,12 +1,12 @@
 """What a second Beam worker is worth, and what crosses the shuffle for it.
 
-    python benchmarks/workers.py                # 400 pairs of 1,024² JPEG + PNG, three rounds
-    python benchmarks/workers.py --pairs=100 --rounds=1 --json=FILE
+    python benchmarks/workers.py                # 240 pairs of 2,048², PNG, three rounds
+    python benchmarks/workers.py --pairs=60 --rounds=1 --json=FILE
 
 The same pairs are built by `DirectRunner`'s processes, one worker and two in turns, without what an
-earlier build remembers. Masks hold other numbers than ids, so every mask is encoded anew: the work
-is the processor's. Timed are the stages that workers do, looking and writing, as the build's own
-log tells them, with the start of the workers.
+earlier build remembers. Images are PNGs, whose pixels are hashed, and masks hold other numbers than
+ids, so every mask is encoded anew: the work is the processor's. Timed are the stages that workers
+do, looking and writing, as the build's own log tells them, with the start of the workers.
 
 Two cores of a virtual machine are often two threads of one core. What two processes gain here with
 nothing but arithmetic is measured in every round too: no build can gain more.
@@ -24,12 +24,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent import futures
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent))
-import build
+from PIL import Image
 
 STAGES = ("Look", "Write")
 ARITHMETIC = 300  # products of two matrices
@@ -39,8 +38,8 @@ SHARDS = 16  # of a split: both workers have something to do until the end
 def main() -> None:
     """Reads the flags, builds in turns, and prints medians."""
     flags = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    flags.add_argument("--pairs", type=int, default=400)
-    flags.add_argument("--size", type=int, default=1024)
+    flags.add_argument("--pairs", type=int, default=240)
+    flags.add_argument("--size", type=int, default=2048)
     flags.add_argument("--rounds", type=int, default=3)
     flags.add_argument("--json", help="also write the figures to this file")
     flags.add_argument("--workers", type=int, help=argparse.SUPPRESS)  # the process of one build
@@ -52,7 +51,7 @@ def main() -> None:
     rounds = []
     with tempfile.TemporaryDirectory() as room:
         folder = pathlib.Path(room)
-        build.draw(folder / "raw", said.pairs, said.size)
+        draw(folder / "raw", said.pairs, said.size)
         for number in range(said.rounds):
             row: dict[str, Any] = {"arithmetic": arithmetic(1) / arithmetic(2) * 2}
             for workers in (1, 2):
@@ -62,6 +61,25 @@ def main() -> None:
     print(summary(rounds, said.pairs))
     if said.json:
         pathlib.Path(said.json).write_text(json.dumps(rounds, indent=1))
+
+
+def draw(raw: pathlib.Path, pairs: int, size: int) -> None:
+    """Noise of another colour and place in each image, and a mask of bars."""
+    for name in ("images", "masks"):
+        (raw / name).mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 64, (size, size, 3), np.uint8)
+    bars = (np.arange(size) // 16)[:, None] + (np.arange(size) // 24)[None]
+
+    def draw_one(i: int) -> None:
+        coarse = np.random.default_rng(i).integers(0, 192, (16, 16, 3), np.uint8)
+        colour = np.asarray(Image.fromarray(coarse).resize((size, size)))
+        pixels = np.roll(noise, 7 * i, axis=(0, 1)) + colour
+        Image.fromarray(pixels).save(raw / "images" / f"{i:04d}.png", compress_level=1)
+        mask = ((bars + i) % 4).astype(np.uint8)
+        Image.fromarray(mask).save(raw / "masks" / f"{i:04d}.png", compress_level=1)
+
+    with futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(draw_one, range(pairs)))
 
 
 def one(folder: pathlib.Path, workers: int, number: int) -> dict[str, Any]:
