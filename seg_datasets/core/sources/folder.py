@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import pathlib
+import time
 from collections.abc import Sequence
 
 from seg_datasets.core.sample import plain, same
@@ -39,6 +40,7 @@ class Folder:
     def __init__(self, root: str | os.PathLike[str]):
         self.root = pathlib.Path(root)
         self._real = self.root.resolve()
+        self._opened = time.time_ns()
         self._inside: dict[str, bool] = {}  # folder below the root → whether it is one
 
     def files(self) -> tuple[list[str], list[str]]:
@@ -110,6 +112,13 @@ class Folder:
 
     def _leads_inside(self, path: pathlib.Path) -> bool:
         return path.resolve().is_relative_to(self._real)
+
+    def changed(self, name: str) -> bool:
+        """Whether a file below the root changed after this object was made.
+
+        The change time tells, which nobody can set back; a copy brings its modification time along.
+        """
+        return self.path(name).stat().st_ctime_ns > self._opened
 
     def read(self, name: str) -> bytes:
         """The bytes of a file below the root."""
