@@ -39,7 +39,6 @@ import pyarrow as pa
 
 sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent))
 import build
-
 from seg_datasets.core import columns, facts, looking, plan, schema, write
 from seg_datasets.core.classes import ClassTable
 from seg_datasets.core.sources import Folder, ImageMaskFolders

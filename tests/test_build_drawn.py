@@ -31,14 +31,12 @@ class Town(seg_datasets.SegmentationBuilder, skip_registration=True):
     )
 
 
-@pytest.fixture
-def raw(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    monkeypatch.setenv("SEG_DATASETS_CHECKSUMS", str(tmp_path / "checksums"))
+def draw_town(folder: pathlib.Path) -> pathlib.Path:
+    """Draws raw data for `Town`."""
     random = np.random.default_rng(0)
     names = [f"{group}_{i}" for group in ("ash", "elm", "oak") for i in range(3)]
+    folder.mkdir()
     for left, name in enumerate(names, start=2):
-        folder = tmp_path / "raw"
-        folder.mkdir(exist_ok=True)
         Image.fromarray(random.integers(0, 256, (40, 60, 3), np.uint8)).save(folder / f"{name}.png")
         corners = {
             "house": [[left, 3], [left + 12, 3], [left + 12, 15], [left, 15]],
@@ -51,7 +49,13 @@ def raw(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path
             for label, points in corners.items()
         ]
         (folder / f"{name}.json").write_text(json.dumps(fields))
-    return tmp_path / "raw"
+    return folder
+
+
+@pytest.fixture
+def raw(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    monkeypatch.setenv("SEG_DATASETS_CHECKSUMS", str(tmp_path / "checksums"))
+    return draw_town(tmp_path / "raw")
 
 
 def test_records_hold_what_was_drawn_whoever_writes_them(

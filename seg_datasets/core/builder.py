@@ -138,6 +138,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
           RefusedError: the raw data has errors.
           LedgerError: the raw data is not what this version was recorded or built from.
           BusyError: another process builds the same version here.
+          ChangedError: a raw file changed meanwhile.
+          FullError, ReadOnlyError: a disk takes no more, or cannot be written.
         """
         config = download_config or tfds.download.DownloadConfig()
         root, version_dir = pathlib.Path(self._data_dir_root), pathlib.Path(self.data_dir)
@@ -148,7 +150,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
                 workspace.sweep(root, version_dir)
                 logging.info("%s is there; its raw data is unchanged or not at hand", version_dir)
                 return
-        with workspace.opened(root, version_dir) as self._workspace:
+        replace = config.download_mode.overwrite_dataset
+        with workspace.opened(root, version_dir, replace=replace) as self._workspace:
             super().download_and_prepare(
                 download_dir=download_dir,
                 download_config=config,
@@ -163,14 +166,17 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         given = os.fspath(download_config.manual_dir or "")
         self._raw_url = given if storage.is_remote(given) else ""
         urls = pathlib.Path(self._checksums_path)
-        if download_config.register_checksums:
-            urls.parent.mkdir(parents=True, exist_ok=True)
-        manager = super()._make_download_manager(
-            download_dir=download_dir, download_config=download_config
-        )
+        with ledger.told(urls):
+            if download_config.register_checksums:
+                urls.parent.mkdir(parents=True, exist_ok=True)
+            manager = super()._make_download_manager(
+                download_dir=download_dir, download_config=download_config
+            )
         # To register checksums, TFDS touches the file of URLs; most raw folders come from none.
-        if urls.is_file() and not urls.stat().st_size:
-            urls.unlink()
+        # Another build may do the same at once, and who only reads a ledger may not remove it.
+        with contextlib.suppress(OSError):
+            if not urls.stat().st_size:
+                urls.unlink()
         return manager
 
     def _generate_splits(

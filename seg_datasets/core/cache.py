@@ -32,6 +32,7 @@ class FactsCache:
         ).joinpath("seg_datasets")
         name = hashlib.sha256(os.fsencode(raw)).hexdigest()[:24]
         self.path = pathlib.Path(root) / f"facts-{name}.sqlite"
+        self._usable = True
 
     def load(self, look: str) -> dict[str, tuple[str, list]]:
         """Id → (stamp, facts) for one way of looking."""
@@ -57,6 +58,8 @@ class FactsCache:
 
     def _run(self, statement: str, rows: Sequence[tuple]) -> list[tuple]:
         """Runs a statement for each row in one transaction; what it selects, or nothing."""
+        if not self._usable:
+            return []
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as db, db:
@@ -69,11 +72,13 @@ class FactsCache:
         return []
 
     def _give_up(self, error: Exception) -> None:
+        self._usable = False  # once is told, and waited for, enough
         logging.getLogger(__name__).warning(
-            "the cache %s cannot be used (%s); everything is looked at anew. Deleting the file "
-            "mends it.",
+            "the cache %s cannot be used (%s); what it does not tell is looked at anew. Free its "
+            "disk, delete the file, or name another folder in $%s.",
             self.path,
             error,
+            _ROOT,
         )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from seg_datasets.core import write
 from seg_datasets.core.columns import Facts
 from seg_datasets.core.sample import plain
 from seg_datasets.core.schema import unpacked
@@ -13,7 +14,12 @@ from seg_datasets.core.sources import Folder
 
 
 def raw_files(facts: Facts, folder: Folder, others: Sequence[str]) -> dict[str, str]:
-    """Raw file → digest of its bytes, for all that decides what the dataset is."""
+    """Raw file → digest of its bytes, for all that decides what the dataset is.
+
+    Raises:
+      ChangedError: a file of shapes, a list, … is not the one that was read when the build began;
+        of images and masks `write` says so.
+    """
 
     def column(*names: str) -> Iterator[tuple[Any, ...]]:
         return zip(*map(facts.values, names), strict=True)
@@ -32,8 +38,14 @@ def raw_files(facts: Facts, folder: Folder, others: Sequence[str]) -> dict[str, 
     }
     parts = (part for (parts,) in column("sample.parts") for part in parts)
     for name in dict.fromkeys((*others, *parts)):
-        if plain(name) not in files:
+        if plain(name) in files:
+            continue
+        try:
             files[plain(name)] = folder.digest(name)
+            if folder.changed(name):
+                raise write.changed(name)
+        except OSError as error:
+            raise write.changed(name, error) from error
     return dict(sorted(files.items()))
 
 

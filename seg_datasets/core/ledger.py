@@ -9,6 +9,7 @@ dataset's own version, such as the drawn sample that ships with `aerial`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
@@ -18,7 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core import atomic, digests, images
+from seg_datasets.core import atomic, digests, disks, images
 from seg_datasets.core.classes import few
 from seg_datasets.core.plan import BuildPlan
 from seg_datasets.core.schema import unpacked
@@ -233,17 +234,23 @@ def refuse_partial(entry: Entry) -> None:
 def record(path: pathlib.Path, name: str, entry: Entry) -> None:
     """Adds an entry, or the digests of another file format to the same one. Never changes one."""
     refuse_partial(entry)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
+    with told(path), contextlib.ExitStack() as stack:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        stack.callback(os.close, folder)
         fcntl.flock(folder, fcntl.LOCK_EX)  # of two builds that record at once, both get in
+        for half in path.parent.glob(f"{path.name}.*.tmp"):  # of one that was killed
+            half.unlink()
         entries = load(path)
         entries[entry.key] = _joined(entry, entries[entry.key]) if entry.key in entries else entry
         rows = {key: _named(entries[key]).to_json() for key in sorted(entries)}
         fields = {"name": name, "entries": rows}
         atomic.write(path, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
-    finally:
-        os.close(folder)
+
+
+def told(path: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+    """`disks.told`, where the folder of a ledger is written."""
+    return disks.told(path.parent, elsewhere="$SEG_DATASETS_CHECKSUMS")
 
 
 def _joined(entry: Entry, known: Entry) -> Entry:

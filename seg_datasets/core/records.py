@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import struct
 from collections.abc import Iterable
 from typing import BinaryIO
+
+from seg_datasets.core import disks
 
 
 def write(path: pathlib.Path, records: Iterable[bytes], *, file_format: str) -> tuple[str, int]:
@@ -20,7 +23,13 @@ def write(path: pathlib.Path, records: Iterable[bytes], *, file_format: str) -> 
     from tensorflow_datasets.core import file_adapters  # TensorFlow: not for who only checks
 
     adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat.from_value(file_format)]
-    adapter.write_examples(path, enumerate(records))
+    try:
+        adapter.write_examples(path, enumerate(records))
+    except RuntimeError as error:  # of a writer in C++, whose errors have no number
+        for number in disks.FULL:
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number)) from error
+        raise
     return digest(path)
 
 

@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from seg_datasets.core import pipelines
+
 # What a worker does with the file it is told of. What it returns is counted.
 Work = Callable[[str], Mapping[str, int]]
 
@@ -140,7 +142,7 @@ class Stages:
             | "Spread" >> beam.Reshuffle()
             | stage.name >> beam.Map(functools.partial(_counting, work, stage.name))
         )
-        with _watching(paths, made, progress):
+        with pipelines.watched(), _watching(paths, made, progress):
             result = pipeline.run()
             result.wait_until_finish()
         if lost := [path for path in paths if not made(path)]:

@@ -8,16 +8,20 @@ import hashlib
 import itertools
 import json
 import pathlib
+import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 
-from seg_datasets.core import atomic, columns, features, images, masks, opening, records
+from seg_datasets.core import atomic, columns, disks, features, images, masks, opening, records
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.images import ImageError
+from seg_datasets.core.sample import Sample
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.stages import LostError, Stage, Stages, workers
+from seg_datasets.core.views import View
 
 _DONE = ".done"
 
@@ -80,6 +84,10 @@ def run(
         todo = [job for job in jobs if done[job.path] is None]
         stage.samples = sum(len(job.samples) for job in jobs)
         stage.kept = stage.samples - sum(len(job.samples) for job in todo)
+        # Not by the workers: one that outlives a killed build would make them again when they are
+        # gone.
+        for folder in {pathlib.Path(job.path).parent for job in todo}:
+            folder.mkdir(parents=True, exist_ok=True)
         if progress:
             progress(stage.kept)
         if todo and stages.on_beam:
@@ -102,19 +110,29 @@ def write_shard(
     pool: futures.Executor | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> None:
-    """Writes one shard under a temporary name, then moves it to its own and marks it done."""
+    """Writes one shard under a temporary name, then moves it to its own and marks it done.
+
+    Raises:
+      FullError, ReadOnlyError: it cannot be written.
+      FileNotFoundError: its folder is not there, for which `run` has seen.
+    """
     path = pathlib.Path(job.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        sha256, size = records.write(
-            temporary, _records(job, pool, progress), file_format=job.recipe.file_format
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"{path.parent} is not to be seen from {platform.node()}: workers have to share the "
+            "file system of --data_dir. Where they do, the build that asked for this has ended"
         )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
-    atomic.write(path.with_name(path.name + _DONE), json.dumps(mark))
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    with disks.told(path.parent, elsewhere="--data_dir"):
+        try:
+            sha256, size = records.write(
+                temporary, _records(job, pool, progress), file_format=job.recipe.file_format
+            )
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
+        atomic.write(path.with_name(path.name + _DONE), json.dumps(mark))
 
 
 def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> bytes:
@@ -147,25 +165,28 @@ def encoded(
     """
     folder = folder or Folder(recipe.raw)
     sample = facts.sample
-    seen = opening.image_file(sample, folder)
+    seen = _read(opening.image_file, sample, folder, sample.image)
     _refuse_changed(seen.data, facts.image.sha256, sample.image)
-    raw = opening.mask_file(sample, folder)
+    raw = _read(opening.mask_file, sample, folder, sample.mask)
     _refuse_changed(raw.data, facts.mask.sha256, sample.mask)
     mask = raw.data
     if not facts.mask.as_stored:
-        read = opening.mask(
-            sample,
-            raw,
-            recipe.table,
-            folder=folder,
-            size=(facts.image.width, facts.image.height),
-            drawn_on=facts.image.orientation if recipe.masks_follow_exif is False else 1,
-            none=seen.none,
-        ).mask
+        try:
+            read = opening.mask(
+                sample,
+                raw,
+                recipe.table,
+                folder=folder,
+                size=(facts.image.width, facts.image.height),
+                drawn_on=facts.image.orientation if recipe.masks_follow_exif is False else 1,
+                none=seen.none,
+            ).mask
+        except (OSError, ImageError) as error:  # of a file that a drawing reads
+            raise changed(sample.mask, error) from error
         if read.stray:  # the checks have refused it; a record must not depend on that alone
             raise ValueError(f"{sample.mask} holds values that no class has: {[*read.stray][:5]}")
         if read.runs.digest() != facts.mask.ids:  # of what a drawing reads, no digest was kept
-            raise _changed(sample.mask)
+            raise changed(sample.mask)
         mask = masks.encode(read.ids)
     image: dict[str, features.Value] = {"image": seen.data}
     if not facts.image.stored_as_is:
@@ -177,6 +198,15 @@ def encoded(
         "group": sample.group.encode(),
         **features.place(facts),
     }
+
+
+def changed(name: str, error: Exception | None = None) -> ChangedError:
+    """The refusal of a raw file that is not what it was when the build began."""
+    return ChangedError(
+        f"{name} changed while the dataset was being built{f' ({error})' if error else ''}; no "
+        "version was written. Let the raw folder rest and build again. If it has rested, what is "
+        "kept of it is stale: empty $SEG_DATASETS_CACHE, or ~/.cache/seg_datasets"
+    )
 
 
 def _records(
@@ -222,9 +252,7 @@ def _on_beam(
 ) -> None:
     """Each worker writes whole shards."""
     for job in jobs:
-        path = pathlib.Path(job.path + _ASKED)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, job.samples.to_bytes())
+        atomic.write(pathlib.Path(job.path + _ASKED), job.samples.to_bytes())
     lengths = {job.path: len(job.samples) for job in jobs}
     by_path = {job.path: job for job in jobs}
     stages.run(
@@ -268,13 +296,15 @@ def _names(job: ShardJob) -> str:
     return whole.hexdigest()
 
 
+def _read(
+    read: Callable[[Sample, Folder], View], sample: Sample, folder: Folder, name: str
+) -> View:
+    try:
+        return read(sample, folder)
+    except (OSError, ValueError) as error:  # it could be read when it was looked at
+        raise changed(name, error) from error
+
+
 def _refuse_changed(data: bytes, sha256: str, name: str) -> None:
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise _changed(name)
-
-
-def _changed(name: str) -> ChangedError:
-    return ChangedError(
-        f"{name} changed while the dataset was being built; nothing was written. Let the raw "
-        "folder rest and build again"
-    )
+        raise changed(name)

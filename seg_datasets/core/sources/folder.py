@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import pathlib
+import time
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -61,6 +62,7 @@ class Folder:
         self.root = pathlib.Path(root)
         self._real = self.root.resolve()
         self.where, self.name = os.fspath(self._real), self._real.name
+        self._opened = time.time_ns()
         self._inside: dict[str, bool] = {}  # folder below the root → whether it is one
 
     def __str__(self) -> str:
@@ -178,6 +180,13 @@ class Folder:
         with self.open(name) as file:
             file.seek(offset)
             return file.read(length)
+
+    def changed(self, name: str) -> bool:
+        """Whether a file below the root changed after this object was made.
+
+        The change time tells, which nobody can set back; a copy brings its modification time along.
+        """
+        return self.path(name).stat().st_ctime_ns > self._opened
 
     def read(self, name: str) -> bytes:
         """The bytes of a file below the root."""

@@ -96,6 +96,10 @@ class RemoteFolder(Folder):
         stat = self._stat(name)
         return f"{stat.size} {stat.tag}" if stat.tag else ""
 
+    def changed(self, name: str) -> bool:
+        """Whether an object changed after this one asked for it first."""
+        return storage.stat(self._url(name)) != self._stat(name)
+
     def open(self, name: str) -> BinaryIO:
         """A copy that is gone when it is closed."""
         url = self._url(name)
