@@ -135,7 +135,7 @@ class TestRawFiles:
             return seen
 
         with monkeypatch.context() as patched:
-            patched.setattr(looking, "collect", then_change)
+            patched.setattr(collecting, "collect", then_change)
             with pytest.raises(write.ChangedError, match=f"images/{target.name} changed while"):
                 build(raw, tmp_path / "data")
         assert not list(tmp_path.rglob("dataset_info.json"))
@@ -160,7 +160,7 @@ class TestRawFiles:
             return seen
 
         with monkeypatch.context() as patched:
-            patched.setattr(looking, "collect", then_change)
+            patched.setattr(collecting, "collect", then_change)
             with pytest.raises(write.ChangedError, match=r"elm_1\.json changed while"):
                 build(drawn, tmp_path / "data", cls=Town)
         assert not list(tmp_path.rglob("dataset_info.json"))
