@@ -29,6 +29,9 @@ KEPT = 1 << 16
 # Samples of one batch of the file.
 BATCH = 1 << 14
 
+# Rows of arrays that are kept once they were worked out.
+_WORKED_OUT = frozenset({"contents", "raw", "stored_as_is", "record_bytes"})
+
 # What TFRecord and the protobuf around the two files cost, about.
 _OVERHEAD = 16 + 80
 
@@ -64,7 +67,7 @@ class Facts(Sequence[SampleFacts]):
             return self.take(np.arange(len(self))[at])
         if len(self) <= KEPT:
             return self._all()[at]
-        return next(iter(self[range(len(self))[at] :][:1]))
+        return self.take(np.array([range(len(self))[at]]))[0]
 
     def __iter__(self) -> Iterator[SampleFacts]:
         return iter(self._all()) if len(self) <= KEPT else self._made()
@@ -84,6 +87,10 @@ class Facts(Sequence[SampleFacts]):
         taken = Facts(self.table, rows if self.rows is None else self.rows[rows])
         if self._kept is not None:
             taken._kept = [self._kept[row] for row in rows.tolist()]
+        # What was worked out of all, in the order in which they lie, is not worked out again of
+        # some here and there.
+        for name in _WORKED_OUT & vars(self).keys():
+            vars(taken)[name] = vars(self)[name][rows]
         return taken
 
     def with_groups(self, groups: Sequence[str]) -> Facts:
@@ -147,6 +154,14 @@ class Facts(Sequence[SampleFacts]):
                 if views[row] and geos[row]:
                     parts.append(place_of(geos[row], crs[row]))
                 made += hashlib.sha256("\0".join(parts).encode()).digest()
+        return np.frombuffer(bytes(made), np.uint8).reshape(-1, 32)
+
+    @functools.cached_property
+    def raw(self) -> np.ndarray:
+        """A digest of the bytes of both raw files of each, 32 bytes a row."""
+        made = bytearray()
+        for pair in zip(self.values("image.sha256"), self.values("mask.sha256"), strict=True):
+            made += hashlib.sha256(b"\0".join(pair)).digest()
         return np.frombuffer(bytes(made), np.uint8).reshape(-1, 32)
 
     @functools.cached_property

@@ -77,7 +77,7 @@ class SplitPlan:
     @functools.cached_property  # the plan's digest and the ledger both ask for it
     def content(self) -> str:
         """Digest of what the split holds, however it is cut into shards."""
-        return hashlib.sha256(self.samples.contents.data).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(self.samples.contents).data).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +92,7 @@ class BuildPlan:
         whole = hashlib.sha256()
         for split in self.splits:
             whole.update(f"{split.name} {split.lengths} {split.content}\n".encode())
-            for name in ("image.sha256", "mask.sha256"):
-                for digest in split.samples.values(name):
-                    whole.update(digest)
+            whole.update(np.ascontiguousarray(split.samples.raw).data)
         return whole.hexdigest()
 
 
@@ -113,10 +111,12 @@ def make(
     """
     facts = Facts.of(facts)
     split_at = codes_of(split_of, facts, splits)
+    keys = _keys(facts, split_at, splits)
+    _ = facts.record_bytes, facts.contents, facts.raw  # of all at once, see `Facts.take`
     planned = []
     for code, name in enumerate(splits):
-        members = facts.take(np.flatnonzero(split_at == code))
-        members = members.take(_order(name, members)[:max_examples_per_split])
+        rows = np.flatnonzero(split_at == code)
+        members = facts.take(rows[_order(keys[rows], facts, rows)[:max_examples_per_split]])
         total = int(members.record_bytes.sum())
         count = sharding.count(examples=len(members), total_bytes=total)
         ends = tuple(round(len(members) * i / count) for i in range(1, count + 1))
@@ -124,21 +124,26 @@ def make(
     return BuildPlan(tuple(planned))
 
 
-def _order(split: str, facts: Facts) -> np.ndarray:
-    """The rows in the order of their records."""
+def _keys(facts: Facts, split_at: np.ndarray, splits: Sequence[str]) -> np.ndarray:
+    """md5(split ‖ id) of each sample, as two numbers that sort as it does."""
     digests = bytearray()
-    for name in facts.values("sample.id"):
+    names = [*splits, ""]  # the last for those that are in none
+    for code, name in zip(split_at.tolist(), facts.values("sample.id"), strict=True):
         # TFDS takes a backslash for a slash on every system, and two ids may then be alike.
-        key = (split + name).replace("\\", "/").encode()
+        key = (names[code] + name).replace("\\", "/").encode()
         digests += hashlib.md5(key, usedforsecurity=False).digest()
-    halves = np.frombuffer(bytes(digests), ">u8").reshape(-1, 2).astype(np.uint64)
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
-    same = (np.diff(halves[order], axis=0) == 0).all(axis=1)
-    for start in np.flatnonzero(same).tolist():  # rare, and mostly pairs: sorted by id, one by one
+    return np.frombuffer(bytes(digests), ">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def _order(keys: np.ndarray, facts: Facts, rows: np.ndarray) -> np.ndarray:
+    """The order of records; `rows` of the facts have these keys, and ids settle what is alike."""
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    same = (np.diff(keys[order], axis=0) == 0).all(axis=1)
+    for start in np.flatnonzero(same).tolist():  # rare, and mostly pairs: sorted one by one
         at = start
         while at >= 0 and same[at]:
             one, other = order[at : at + 2].tolist()
-            if facts[one].sample.id > facts[other].sample.id:
+            if facts[rows[one]].sample.id > facts[rows[other]].sample.id:
                 order[at], order[at + 1] = other, one
             at -= 1
     return order

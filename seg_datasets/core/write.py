@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 
+import numpy as np
+
 from seg_datasets.core import atomic, columns, disks, features, images, masks, opening, records
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.columns import Facts
@@ -289,10 +291,8 @@ def _names(job: ShardJob) -> str:
     made_with = json.dumps(images.encoders(), sort_keys=True)
     parts = [made_with, job.recipe.table.signature(), job.recipe.file_format]
     whole = hashlib.sha256("\n".join(parts).encode())
-    whole.update(job.samples.contents.data)
-    for name in ("image.sha256", "mask.sha256"):
-        for digest in job.samples.values(name):
-            whole.update(digest)
+    for digests in (job.samples.contents, job.samples.raw):
+        whole.update(np.ascontiguousarray(digests).data)
     return whole.hexdigest()
 
 

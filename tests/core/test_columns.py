@@ -117,6 +117,7 @@ def test_a_choice_of_rows_is_that_of_the_samples(facts: Facts) -> None:
         assert [*some.values("sample.id")] == [s.sample.id for s in samples]
         assert some.numbers("image.bytes").tolist() == [s.image.bytes for s in samples]
         assert [bytes(row) for row in some.contents] == [s.content for s in samples]
+        assert len({bytes(row) for row in some.raw}) == len(samples)
         assert some.stored_as_is.tolist() == [s.image.stored_as_is for s in samples]
         names, codes = some.groups()
         assert [names[code] for code in codes] == [s.sample.group for s in samples]
