@@ -142,19 +142,16 @@ class Facts(Sequence[SampleFacts]):
     @functools.cached_property
     def contents(self) -> np.ndarray:
         """`SampleFacts.content` of each, 32 bytes a row."""
-        made = bytearray()
+        made, as_files = bytearray(), iter(self.stored_as_is.tolist())
         for batch in self._batches(_CONTENT):
-            ids, groups, formats, turned, files, pixels, masks, views, geos, crs = (
-                batch.column(name).to_pylist() for name in _CONTENT
-            )
-            for row in range(batch.num_rows):
-                as_it_is = formats[row] in images.STORED_AS_IS and turned[row] == 1
-                image = schema.unpacked(files[row] if as_it_is else pixels[row])
-                parts = [ids[row], groups[row], image, schema.unpacked(masks[row])]
-                if views[row] and geos[row]:
-                    parts.append(place_of(geos[row], crs[row]))
+            columns = (batch.column(name).to_pylist() for name in _CONTENT)
+            for name, group, file, pixels, ids, view, geo, crs in zip(*columns, strict=True):
+                image = file if next(as_files) else pixels
+                parts = [name, group, schema.unpacked(image), schema.unpacked(ids)]
+                if view and geo:
+                    parts.append(place_of(geo, crs))
                 made += hashlib.sha256("\0".join(parts).encode()).digest()
-        return np.frombuffer(bytes(made), np.uint8).reshape(-1, 32)
+        return np.frombuffer(made, np.uint8).reshape(-1, 32)
 
     @functools.cached_property
     def raw(self) -> np.ndarray:
@@ -162,7 +159,7 @@ class Facts(Sequence[SampleFacts]):
         made = bytearray()
         for pair in zip(self.values("image.sha256"), self.values("mask.sha256"), strict=True):
             made += hashlib.sha256(b"\0".join(pair)).digest()
-        return np.frombuffer(bytes(made), np.uint8).reshape(-1, 32)
+        return np.frombuffer(made, np.uint8).reshape(-1, 32)
 
     @functools.cached_property
     def stored_as_is(self) -> np.ndarray:
@@ -278,8 +275,6 @@ def _plain(table: pa.Table) -> pa.Table:
 _CONTENT = [
     "sample.id",
     "sample.group",
-    "image.format",
-    "image.orientation",
     "image.sha256",
     "image.pixels",
     "mask.ids",

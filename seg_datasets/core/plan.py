@@ -132,7 +132,7 @@ def _keys(facts: Facts, split_at: np.ndarray, splits: Sequence[str]) -> np.ndarr
         # TFDS takes a backslash for a slash on every system, and two ids may then be alike.
         key = (names[code] + name).replace("\\", "/").encode()
         digests += hashlib.md5(key, usedforsecurity=False).digest()
-    return np.frombuffer(bytes(digests), ">u8").reshape(-1, 2).astype(np.uint64)
+    return np.frombuffer(digests, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
 def _order(keys: np.ndarray, facts: Facts, rows: np.ndarray) -> np.ndarray:
