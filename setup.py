@@ -67,6 +67,8 @@ setuptools.setup(
         "jax": ["jax>=0.4.30"],
         "array_record": ["array_record>=0.8"],
         "export": EXPORT,
+        # What `tests/cluster` starts. Beam's runner, in its pom.xml, is one for this Flink.
+        "cluster": ["apache-flink-libraries>=1.19.3,<1.20"],
         "testing": TESTING,
         "dev": [
             *TESTING,

@@ -213,14 +213,22 @@ def _run_on_beam(jobs: Sequence[ShardJob], options: Any, runner: Any) -> None:
     """Each worker writes whole shards; nothing but their lists crosses the pipeline."""
     import apache_beam as beam
 
+    # Workers have working directories of their own.
+    todo = [dataclasses.replace(j, path=str(pathlib.Path(j.path).absolute())) for j in jobs]
     with beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
-            | "Shards" >> beam.Create(list(jobs))
+            | "Shards" >> beam.Create(todo)
             # Without it the runner fuses both steps, and one worker writes everything.
             | "Spread" >> beam.Reshuffle()
-            | "Write" >> beam.Map(write_shard)
+            | "Write" >> beam.Map(_write_missing)
         )
+
+
+def _write_missing(job: ShardJob) -> None:
+    """What a worker does; a runner that begins again after a fault goes on with what is missing."""
+    if _finished(job) is None:
+        write_shard(job)
 
 
 def _marked(job: ShardJob) -> ShardDone | None:
