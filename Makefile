@@ -1,6 +1,8 @@
 # Two commands do all the set-up on a fresh machine with python3 and make:
 #   make demo   sample raw data, a dataset version, a trained U-Net, its scores and page
 #   make test   lint, types and tests
+# and one more builds on a Flink cluster, with Java, Maven and iproute2 of the system:
+#   make cluster-test
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +11,10 @@ DEMO := demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format clean
+.PHONY: help demo test cluster-test lint format clean
 
 help:  ## Show what can be made.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The bare install is what a user has; `make test` adds the tools of developers to it.
 $(BIN)/.installed: setup.py
@@ -22,6 +24,10 @@ $(BIN)/.installed: setup.py
 
 $(BIN)/.installed-dev: $(BIN)/.installed setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(BIN)/.installed-cluster: $(BIN)/.installed-dev setup.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster]'
 	touch $@
 
 demo: export TF_CPP_MIN_LOG_LEVEL = 3
@@ -36,6 +42,9 @@ demo: $(BIN)/.installed  ## Draw sample data, build `aerial`, train, score; abou
 test: $(BIN)/.installed-dev lint  ## Lint, types and tests; makes the environment if needed.
 	$(BIN)/python -m pytest -n 2
 
+cluster-test: $(BIN)/.installed-cluster  ## Builds on a Flink cluster of two hosts that it starts.
+	$(BIN)/python -m pytest -m cluster tests/cluster
+
 lint: $(BIN)/.installed-dev  ## Lint and types only.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +55,4 @@ format: $(BIN)/.installed-dev  ## Put the code into the project's form.
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment and what the demo made.
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) tests/cluster/target build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

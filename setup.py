@@ -73,6 +73,8 @@ setuptools.setup(
         "export": EXPORT,
         "s3": S3,
         "gs": GS,
+        # What `tests/cluster` starts. Beam's runner, in its pom.xml, is one for this Flink.
+        "cluster": ["apache-flink-libraries>=1.19.3,<1.20"],
         "testing": TESTING,
         "dev": [
             *TESTING,

@@ -127,6 +127,8 @@ class _How:
 
     def __call__(self, path: str) -> Mapping[str, int]:
         """What a worker does: looks at the samples of a file and leaves the facts beside it."""
+        if _is_there(path):
+            return {}  # the runner begins again after a fault
         seen = self.look((one.sample for one in columns.read(path + _ASKED)), Folder(self.raw))
         atomic.write(pathlib.Path(path), Facts.of(seen).to_bytes())
         return {

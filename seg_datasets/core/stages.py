@@ -137,7 +137,8 @@ class Stages:
         pipeline = beam.Pipeline(runner=self._runner, options=self._options)
         _ = (
             pipeline
-            | "Names" >> beam.Create(list(paths))
+            # Workers have working directories of their own.
+            | "Names" >> beam.Create([str(pathlib.Path(path).absolute()) for path in paths])
             # Without it the runner fuses both steps, and one worker does everything.
             | "Spread" >> beam.Reshuffle()
             | stage.name >> beam.Map(functools.partial(_counting, work, stage.name))

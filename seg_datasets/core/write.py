@@ -241,9 +241,12 @@ class _ByWorker:
     recipe: Recipe
 
     def __call__(self, path: str) -> Mapping[str, int]:
-        samples = columns.read(path + _ASKED)
-        write_shard(ShardJob(path, samples, self.recipe))
-        return {"samples": len(samples), "bytes": pathlib.Path(path).stat().st_size, "shards": 1}
+        job = ShardJob(path, columns.read(path + _ASKED), self.recipe)
+        # A runner that begins again after a fault goes on with what is missing.
+        if (done := _finished(job)) is None:
+            write_shard(job)
+        size = done.bytes if done else pathlib.Path(path).stat().st_size
+        return {"samples": len(job.samples), "bytes": size, "shards": 1}
 
 
 def _on_beam(
