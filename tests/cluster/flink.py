@@ -12,7 +12,7 @@ The command finds in `$BEAM_OPTIONS` what `tfds build --beam_pipeline_options=` 
 Flink comes from PyPI (`pip install -e '.[cluster]'`), Beam's job server from Maven, by `pom.xml`
 beside this file; the first start fetches it. Java, Maven and `ip` are Debian packages. Where this
 process may make namespaces, each host has a network of its own; otherwise all are on 127.0.0.1.
-`hosts.py` tells how they are laid out. Nothing outlives the command, also when it is killed.
+`services.py` tells how they are laid out. Nothing outlives the command, also when it is killed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-import hosts
+import services
+from hosts import HOSTS, StartError
 
 _HERE = pathlib.Path(__file__).resolve().parent
 _JOB_SERVER = _HERE / "target" / "flink-job-server.jar"
@@ -82,7 +83,7 @@ class Cluster:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Cluster:
-        settings = hosts.Settings(
+        settings = services.Settings(
             folder=self._stack.enter_context(_temporary_folder()),
             namespaces=self.namespaces,
             flink=flink_class_path(),
@@ -92,7 +93,7 @@ class Cluster:
         self.folder = pathlib.Path(settings.folder)
         program = [
             sys.executable,
-            str(_HERE / "hosts.py"),
+            str(_HERE / "services.py"),
             json.dumps(dataclasses.asdict(settings)),
         ]
         self._process = subprocess.Popen(
@@ -138,7 +139,7 @@ class Cluster:
 
     def _options(self, runner: str, *more: str) -> str:
         where = f"environment_config={self._at['environment_config']}"
-        workers = ("environment_type=EXTERNAL", where, f"parallelism={hosts.HOSTS}")
+        workers = ("environment_type=EXTERNAL", where, f"parallelism={HOSTS}")
         return ",".join([f"runner={runner}", *more, *workers])
 
     def command(self, *words: str | os.PathLike[str]) -> list[str]:
@@ -175,10 +176,10 @@ class Cluster:
     def _hear(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
         if not line:
-            raise hosts.StartError("the cluster has ended; the reason stands above")
+            raise StartError("the cluster has ended; the reason stands above")
         answer = json.loads(line)
         if "failed" in answer:
-            raise hosts.StartError(answer["failed"])
+            raise StartError(answer["failed"])
         return answer
 
     def _stop(self) -> None:
@@ -302,7 +303,7 @@ def main(argv: list[str]) -> int:
     if argv[:2] == ["run", "--"] and argv[2:]:
         try:
             return _run(argv[2:])
-        except (MissingError, hosts.StartError) as error:
+        except (MissingError, StartError) as error:
             print(error, file=sys.stderr)
             return 1
     if argv == ["leftovers"]:

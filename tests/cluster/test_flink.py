@@ -19,8 +19,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 import flink
-import hosts
 from builds import build, records
+from hosts import StartError
 from seg_datasets import registration
 from seg_datasets.aerial import sample
 
@@ -121,7 +121,7 @@ class TestMissing:
 
     def test_process_that_dies_is_told_with_its_last_words(self, monkeypatch, tmp_path):
         monkeypatch.setattr(flink, "flink_class_path", lambda: str(tmp_path / "nothing"))
-        starting = pytest.raises(hosts.StartError, match=r"(?s)ended with status 1.*ClassNotFound")
+        starting = pytest.raises(StartError, match=r"(?s)ended with status 1.*ClassNotFound")
         with starting, flink.Cluster():
             pass
 
