@@ -27,6 +27,7 @@ from seg_datasets.core import (
 )
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.in_bucket import InBucket
 from seg_datasets.core.plan import Sharding, SplitPlan
 from seg_datasets.core.sources import Folder, Source
 from seg_datasets.core.splits import SplitRule
@@ -36,7 +37,7 @@ _CHECKSUMS = "SEG_DATASETS_CHECKSUMS"
 
 
 class SegmentationBuilder(  # type: ignore[call-arg]
-    tfds.core.GeneratorBasedBuilder, skip_registration=True
+    InBucket, tfds.core.GeneratorBasedBuilder, skip_registration=True
 ):
     """Builds a segmentation dataset from a raw folder, as its class attributes declare it.
 
@@ -138,27 +139,27 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         """
         config = download_config or tfds.download.DownloadConfig()
         root, version_dir = pathlib.Path(self._data_dir_root), pathlib.Path(self.data_dir)
-        if self.data_path.exists():
+        if self._is_there():
             # TFDS would reuse, or delete, without a look at the raw data.
             self._hold_prepared(download_dir, config)
             if not config.download_mode.overwrite_dataset:
                 workspace.sweep(root, version_dir)
-                logging.info("%s is there; its raw data is unchanged or not at hand", version_dir)
+                self._sweep()
+                logging.info("%s is there; its raw data is unchanged or not at hand", self._place)
                 return
-        with workspace.opened(root, version_dir) as self._workspace:
+        with workspace.opened(root, version_dir) as here, self._building(here) as self._workspace:
             super().download_and_prepare(
                 download_dir=download_dir,
                 download_config=config,
                 file_format=file_format,
                 **kwargs,
             )
-        logging.info("the page of this build: %s", version_dir / report.NAME)
+        logging.info("the page of this build: %s", f"{self._place}/{report.NAME}")
 
     def _make_download_manager(
         self, download_dir: Any, download_config: tfds.download.DownloadConfig
     ) -> tfds.download.DownloadManager:
-        given = os.fspath(download_config.manual_dir or "")
-        self._raw_url = given if storage.is_remote(given) else ""
+        self._raw_given = os.fspath(download_config.manual_dir or "")
         urls = pathlib.Path(self._checksums_path)
         if download_config.register_checksums:
             urls.parent.mkdir(parents=True, exist_ok=True)
@@ -223,17 +224,6 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             record = write.encoded(one, recipe)
             yield one.sample.id, features.example(record, dtype=declared(self).dtype)
 
-    def _manual_dir(self, dl_manager: tfds.download.DownloadManager) -> str:
-        """The raw folder that was given, or TFDS's own place for it, or how to get one."""
-        if not self._raw_url:
-            return os.fspath(dl_manager.manual_dir)
-        # TFDS would ask TensorFlow for it, see `storage`.
-        if not Folder(self._raw_url).exists():
-            raise FileNotFoundError(
-                f"there is no object below {self._raw_url}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-            )
-        return self._raw_url
-
     def _survey(
         self,
         manual_dir: str,
@@ -261,12 +251,10 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     def _write(
         self, survey: Survey, config: tfds.download.DownloadConfig
     ) -> dict[str, list[write.ShardDone]]:
-        work = self._workspace / survey.plan.digest[:16]
+        work = f"{self._workspace}/{survey.plan.digest[:16]}"
         jobs = {
             split.name: [
-                write.ShardJob(
-                    os.fspath(work / self._shard_name(split, index)), samples, survey.recipe
-                )
+                write.ShardJob(f"{work}/{self._shard_name(split, index)}", samples, survey.recipe)
                 for index, samples in enumerate(split.shards)
             ]
             for split in survey.plan.splits
@@ -293,8 +281,10 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         self, survey: Survey, entry: ledger.Entry, shards: Mapping[str, list[write.ShardDone]]
     ) -> list[tfds.core.SplitInfo]:
         """Shards, manifest, entry and page into the folder that TFDS moves into place whole."""
+        self._shards = shards
         for done in (shard for split in shards.values() for shard in split):
-            _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
+            if not storage.is_remote(done.path):
+                _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
         manifest.save(survey.plan, pathlib.Path(self.data_dir))
         write.write_atomically(
             pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"

@@ -8,12 +8,13 @@ import hashlib
 import itertools
 import json
 import pathlib
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
-from seg_datasets.core import features, images, masks, opening, records
+from seg_datasets.core import features, images, masks, opening, records, storage
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.looking import workers
@@ -101,6 +102,9 @@ def write_shard(
     progress: Callable[[int], object] | None = None,
 ) -> None:
     """Writes one shard under a temporary name, then moves it to its own and marks it done."""
+    if storage.is_remote(job.path):
+        _write_remote_shard(job, pool, progress)
+        return
     path = pathlib.Path(job.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
@@ -113,6 +117,20 @@ def write_shard(
         temporary.unlink(missing_ok=True)
     mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
     write_atomically(path.with_name(path.name + _DONE), json.dumps(mark))
+
+
+def _write_remote_shard(
+    job: ShardJob, pool: futures.Executor | None, progress: Callable[[int], object] | None
+) -> None:
+    """Writes one shard here, then puts it into its bucket in one piece and marks it done there."""
+    with tempfile.TemporaryDirectory(prefix="seg_datasets-") as folder:
+        temporary = pathlib.Path(folder, "shard")
+        sha256, size = records.write(
+            temporary, _records(job, pool, progress), file_format=job.recipe.file_format
+        )
+        tag = storage.upload(temporary, job.path).tag
+    mark = {"sha256": sha256, "bytes": size, "samples": _names(job), "tag": tag}
+    storage.write(job.path + _DONE, json.dumps(mark).encode())
 
 
 def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> bytes:
@@ -226,6 +244,8 @@ def _run_on_beam(jobs: Sequence[ShardJob], options: Any, runner: Any) -> None:
 
 def _marked(job: ShardJob) -> ShardDone | None:
     """The shard as its worker marked it done, where it is there."""
+    if storage.is_remote(job.path):
+        return _marked_there(job)
     path = pathlib.Path(job.path)
     try:
         mark = json.loads(path.with_name(path.name + _DONE).read_text(encoding="utf-8"))
@@ -236,9 +256,23 @@ def _marked(job: ShardJob) -> ShardDone | None:
     return None
 
 
+def _marked_there(job: ShardJob) -> ShardDone | None:
+    """The same in a bucket: an object with the tag that it was put with has the bytes of then."""
+    try:
+        mark = json.loads(storage.read(job.path + _DONE))
+        put = storage.Stat(mark["bytes"], mark["tag"])
+        if mark["samples"] == _names(job) and storage.stat(job.path) == put:
+            return ShardDone(job.path, mark["sha256"], mark["bytes"])
+    except (FileNotFoundError, ValueError, KeyError):
+        pass
+    return None
+
+
 def _finished(job: ShardJob) -> ShardDone | None:
     """The shard, where an earlier run has finished just this one; its bytes are read again."""
     shard = _marked(job)
+    if storage.is_remote(job.path):
+        return shard
     return shard if shard and records.digest(pathlib.Path(job.path))[0] == shard.sha256 else None
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import tensorflow_datasets as tfds
 
 import buckets
+import seg_datasets
 from builds import Builder, build, records
 from seg_datasets.core import storage
 from seg_datasets.core.detection import inspection
@@ -143,3 +145,37 @@ def test_a_build_from_a_bucket_is_the_build_from_here(bucket, raw, tmp_path):
     here, there = build(raw, tmp_path / "here"), build(RAW, tmp_path / "there")
     assert records(there) == records(here)
     assert (there / "ledger_entry.json").read_bytes() == (here / "ledger_entry.json").read_bytes()
+
+
+DATA = "s3://lake/tfds"
+VERSION = "tfds/aerial/1.0.0/"
+
+
+def _built(bucket):
+    """Name → bytes of the version in the bucket; nothing else may be there."""
+    keys = [key for key in bucket.keys("lake") if not key.startswith("raw/")]
+    assert all(key.startswith(VERSION) for key in keys)
+    return {key.removeprefix(VERSION): bucket.get("lake", key) for key in keys}
+
+
+def test_a_version_in_a_bucket_is_the_version_here(bucket, raw, tmp_path, monkeypatch):
+    here = build(raw, tmp_path / "here", register_checksums=True)
+    bucket.upload(raw, RAW)
+    build(RAW, DATA)  # held against the ledger of the other
+    there = _built(bucket)
+    assert sorted(there) == sorted(path.name for path in here.iterdir())
+    for name in {*records(here), "ledger_entry.json", "manifest.jsonl", "features.json"}:
+        assert there[name] == (here / name).read_bytes()
+    monkeypatch.setenv("SEG_DATASETS_CACHE", str(tmp_path / "another machine"))
+    loaded = tfds.load("aerial", data_dir=DATA, split="test")
+    assert [one["id"] for one in tfds.as_numpy(loaded)] == [
+        one["id"]
+        for one in tfds.as_numpy(tfds.builder_from_directory(here).as_dataset(split="test"))
+    ]
+    brought = {path.rpartition("/")[2] for method, path in bucket.asked if method == "GET"}
+    assert "aerial-test.tfrecord-00000-of-00001" in brought
+    bucket.asked.clear()
+    assert records(seg_datasets.fetched(f"{DATA}/aerial/1.0.0")) == records(here)
+    asked = {path.rpartition("/")[2] for _, path in bucket.asked}
+    assert "aerial-train.tfrecord-00000-of-00001" in asked
+    assert "aerial-test.tfrecord-00000-of-00001" not in asked  # it was here already
