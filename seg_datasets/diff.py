@@ -84,7 +84,12 @@ def compare(
             if side.folder:
                 mirror.complete(side.folder)
         found = difference.between(*sides, most=most)
-    except (difference.VersionError, ManifestError, difference.RecordError) as error:
+    except (
+        difference.VersionError,
+        ManifestError,
+        difference.RecordError,
+        storage.StorageError,
+    ) as error:
         print(printable(str(error)), file=sys.stderr)
         return 2
     for line in lines(found):

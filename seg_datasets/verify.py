@@ -88,9 +88,9 @@ def _verify(builder: Any, config: str, version: str, data_dir: pathlib.Path) -> 
     if not versions:
         wanted = f"version {version}" if version else "version"
         of = f"{builder.name}/{config}" if config else builder.name
-        held = few([_named(v, folder) for v in there])
+        held = f", which has {few([_named(v, folder) for v in there])}" * bool(there)
         print(
-            f"no prepared {wanted} of {of} in {_shown(folder, data_dir)}{f', which has {held}' * bool(there)}; "
+            f"no prepared {wanted} of {of} in {_shown(folder, data_dir)}{held}; "
             "build it, or give --data_dir",
             file=sys.stderr,
         )

@@ -64,7 +64,7 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     if is_folder(name):
         return tfds.builder_from_directory(name)
     plain = name.split("/", maxsplit=1)[0].split(":", maxsplit=1)[0]
-    data_dir = _here(data_dir, plain)
+    url, data_dir = data_dir, _here(data_dir, plain)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
@@ -74,10 +74,11 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     except (ValueError, AssertionError) as error:  # no name, no such config, no such version
         told = _instead(name, plain) + _built(plain, data_dir)
         raise DatasetError(f"There is no dataset {name!r}: {told}") from error
-    if not builder.is_prepared():
+    folder = pathlib.Path(builder.data_path)
+    if not builder.is_prepared() or (data_dir != url and not mirror.is_one(folder)):
         told = f"{_built(plain, data_dir)}\n{_how(plain)}"
         raise DatasetError(f"Dataset {name!r} is not built in {builder.data_path}.{told}")
-    mirror.complete(pathlib.Path(builder.data_path))
+    mirror.complete(folder)
     return builder
 
 

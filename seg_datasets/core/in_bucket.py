@@ -62,10 +62,16 @@ class InBucket:
         self._bring(split)
         return super().as_data_source(split, **kwargs)  # type: ignore[misc]
 
+    def is_prepared(self) -> bool:
+        """Whether the version is there, whole."""
+        if not self._bucket_version:
+            return super().is_prepared()  # type: ignore[misc]
+        return mirror.refresh(self._bucket_version, pathlib.Path(self._data_dir))
+
     def _bring(self, split: Any) -> None:
         if not self._bucket_version:
             return
-        if not mirror.refresh(self._bucket_version, pathlib.Path(self._data_dir)):
+        if not self.is_prepared():
             raise AssertionError(
                 f"{self._bucket_version} is not prepared; call download_and_prepare() before"
             )

@@ -98,6 +98,11 @@ def complete(folder: pathlib.Path, wanted: Callable[[str], bool] = lambda name: 
     storage.each(bring, filter(wanted, fields["files"]))
 
 
+def is_one(folder: pathlib.Path) -> bool:
+    """Whether a folder stands for a version in a bucket, and is not what a killed build left."""
+    return _told(folder) is not None
+
+
 def fetched(url: str | os.PathLike[str]) -> pathlib.Path:
     """A version that lies in a bucket, as a folder here: for `tfds.builder_from_directory`.
 
