@@ -14,17 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from seg_datasets.core import (
-    checks,
-    commands,
-    features,
-    ledger,
-    manifest,
-    report,
-    storage,
-    workspace,
-    write,
-)
+from seg_datasets.core import checks, commands, features, ledger, manifest, report, workspace, write
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.in_bucket import InBucket
@@ -283,7 +273,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         """Shards, manifest, entry and page into the folder that TFDS moves into place whole."""
         self._shards = shards
         for done in (shard for split in shards.values() for shard in split):
-            if not storage.is_remote(done.path):
+            if not self._bucket_version:  # there they are copied when all is done
                 _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
         manifest.save(survey.plan, pathlib.Path(self.data_dir))
         write.write_atomically(

@@ -7,13 +7,15 @@ version that was made anew there is brought anew.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import re
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from seg_datasets.core import cache, storage
 from seg_datasets.core.classes import DeclarationError
@@ -22,6 +24,9 @@ from seg_datasets.core.classes import DeclarationError
 INFO = "dataset_info.json"
 
 _RECORDS = re.compile(r".*-\d{5,}-of-\d{5,}")
+
+# What TFDS and we call the files of a version.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 # In the folder here: the URL, and what was listed there when it was brought.
 _TOLD = ".mirror.json"
@@ -59,17 +64,21 @@ def refresh(url: str, folder: pathlib.Path) -> bool:
     told = json.dumps({"url": url, "files": there}, indent=1)
     if _told(folder) == told:
         return True
-    # The name is that of TFDS's own half-made folders, which `workspace` clears away.
-    fresh = folder.with_name(f"incomplete.{uuid.uuid4().hex}_{folder.name}")
-    fresh.mkdir(parents=True)
-    try:
-        (fresh / _TOLD).write_text(told, encoding="utf-8")
-        complete(fresh, lambda name: not is_records(name) and there[name][0] <= _SMALL)
-        if folder.exists():
-            shutil.rmtree(folder)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.parent):
+        if _told(folder) == told:  # brought by somebody else meanwhile
+            return True
+        # The name is that of TFDS's own half-made folders, which `workspace` clears away.
+        fresh = folder.with_name(f"incomplete.{uuid.uuid4().hex}_{folder.name}")
+        fresh.mkdir()
+        try:
+            (fresh / _TOLD).write_text(told, encoding="utf-8")
+            complete(fresh, lambda name: not is_records(name) and there[name].size <= _SMALL)
+            if folder.exists():
+                shutil.rmtree(folder)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
     return True
 
 
@@ -128,6 +137,8 @@ def datasets(url: str, name: str, to: pathlib.Path) -> None:
       name: of the dataset.
       to: what stands for that data_dir here.
     """
+    if not _PLAIN.fullmatch(name):
+        return
     for path in storage.listing(f"{url.rstrip('/')}/{name}"):
         version = path.removesuffix(f"/{INFO}")
         if version != path and storage.is_sound(version) and version.count("/") < 2:
@@ -137,10 +148,19 @@ def datasets(url: str, name: str, to: pathlib.Path) -> None:
 def _listing(url: str) -> dict[str, storage.Stat]:
     """The files of a version; what has another kind of name was put there by somebody else."""
     return {
-        name: stat
-        for name, stat in sorted(storage.listing(url).items())
-        if storage.is_sound(name) and "/" not in name and not name.startswith(".")
+        name: stat for name, stat in sorted(storage.listing(url).items()) if _PLAIN.fullmatch(name)
     }
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+    """Of several processes that train on one machine, one brings a version."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _told(folder: pathlib.Path) -> str | None:

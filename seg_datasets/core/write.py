@@ -74,7 +74,7 @@ def run(
       beam_runner: the same, a runner.
       progress: called with the number of records done, as they are.
     """
-    done = {job.path: _finished(job) for job in jobs}
+    done = _of_each(_finished, jobs)
     todo = [job for job in jobs if done[job.path] is None]
     if progress:
         progress(sum(len(job.samples) for job in jobs if done[job.path]))
@@ -87,12 +87,21 @@ def run(
         with futures.ThreadPoolExecutor(readers) as pool:
             for job in todo:
                 write_shard(job, pool=pool, progress=progress)
-    done |= {job.path: _marked(job) for job in todo}
+    done |= _of_each(_marked, todo)
     if lost := [path for path, shard in done.items() if shard is None]:
         raise RuntimeError(
             f"workers reported success, but {lost[0]} is not there; do they share this file system?"
         )
     return [shard for shard in done.values() if shard is not None]
+
+
+def _of_each(
+    ask: Callable[[ShardJob], ShardDone | None], jobs: Sequence[ShardJob]
+) -> dict[str, ShardDone | None]:
+    """Path → what is known of a shard; several at a time where a bucket is asked."""
+    there = bool(jobs) and storage.is_remote(jobs[0].path)
+    found = storage.each(ask, jobs) if there else map(ask, jobs)
+    return dict(zip((job.path for job in jobs), found, strict=True))
 
 
 def write_shard(

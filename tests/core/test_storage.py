@@ -265,6 +265,14 @@ def test_of_two_builds_one_is_refused(bucket, drawn, hasty, monkeypatch):
     assert bucket.keys("lake") == []
 
 
+def test_a_version_that_another_build_has_just_made_is_left_alone(bucket, drawn, here, monkeypatch):
+    bucket.upload(here, f"{DATA}/aerial/1.0.0")
+    before = _built(bucket)
+    monkeypatch.setattr(Builder, "_is_there", lambda builder: False)  # a moment ago
+    build(drawn, DATA)
+    assert _built(bucket) == before
+
+
 def test_a_build_that_was_taken_for_dead_puts_nothing_in_place(bucket, tmp_path, hasty):
     version = f"{DATA}/aerial/1.0.0"
     with core_bucket.building(version, DATA) as (_, asleep):
@@ -343,7 +351,7 @@ def test_recipes_read_from_the_bucket(bucket, here):
 def test_hostile_names_beside_a_version_are_not_brought(bucket, here):
     bucket.upload(here, f"{DATA}/aerial/1.0.0")
     names = {*_built(bucket), ".mirror.json"}
-    strange = (*HOSTILE, "below/a.json", ".mirror.json")
+    strange = (*HOSTILE, "below/a.json", ".mirror.json", "long" * 70)
     bucket.put("lake", {f"{VERSION}{key}": b"x" for key in strange})
     folder = seg_datasets.fetched(f"{DATA}/aerial/1.0.0")
     assert {path.name for path in folder.iterdir()} == names
