@@ -12,6 +12,7 @@ from seg_datasets import registration
 from seg_datasets.core import sources, splits
 from seg_datasets.core.checks.limits import Limits
 from seg_datasets.core.classes import ClassTable, DeclarationError, Threshold
+from seg_datasets.core.mirror import fetched
 
 if TYPE_CHECKING:
     from seg_datasets.core.builder import SegmentationBuilder
@@ -24,6 +25,7 @@ __all__ = [
     "SegmentationBuilder",
     "SegmentationConfig",
     "Threshold",
+    "fetched",
     "sources",
     "splits",
 ]

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from absl import flags
 
 from seg_datasets import registration, running
-from seg_datasets.core import difference
+from seg_datasets.core import difference, mirror, storage
+from seg_datasets.core.classes import DeclarationError
 from seg_datasets.core.difference import Difference, Listed
 from seg_datasets.core.manifest import ManifestError
 from seg_datasets.core.printing import printable
@@ -50,8 +51,24 @@ def main(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    data_dir = pathlib.Path(FLAGS.data_dir).expanduser()
+    try:
+        data_dir = _here(FLAGS.data_dir, argv[1:])
+    except (OSError, DeclarationError) as error:
+        print(printable(str(error)), file=sys.stderr)
+        return 2
     return compare(argv[1], argv[2], data_dir=data_dir, most=FLAGS.most, json_file=FLAGS.json)
+
+
+def _here(data_dir: str, specs: Iterable[str]) -> pathlib.Path:
+    """The data_dir; of one in a bucket the folder that stands for it, with what is compared."""
+    if not storage.is_remote(data_dir):
+        return pathlib.Path(data_dir).expanduser()
+    folder = mirror.data_dir(data_dir)
+    # The dataset is one of these: with a config before it or behind, and perhaps a folder.
+    for name in sorted({part for spec in specs for part in spec.partition(":")[0].split("/")}):
+        if storage.is_sound(name):
+            mirror.datasets(data_dir, name, folder)
+    return folder
 
 
 def compare(
@@ -62,9 +79,17 @@ def compare(
         print(reason, file=sys.stderr)
         return 2
     try:
-        sides = (difference.find(spec, data_dir, _ledger_of) for spec in (before, after))
+        sides = [difference.find(spec, data_dir, _ledger_of) for spec in (before, after)]
+        for side in sides:
+            if side.folder:
+                mirror.complete(side.folder)
         found = difference.between(*sides, most=most)
-    except (difference.VersionError, ManifestError, difference.RecordError) as error:
+    except (
+        difference.VersionError,
+        ManifestError,
+        difference.RecordError,
+        storage.StorageError,
+    ) as error:
         print(printable(str(error)), file=sys.stderr)
         return 2
     for line in lines(found):

@@ -8,17 +8,21 @@ Exit status: 0 all is as recorded, 1 something is not, 2 wrong usage.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
 from seg_datasets import registration, running
-from seg_datasets.core import verification
-from seg_datasets.core.classes import few
+from seg_datasets.core import mirror, storage, verification
+from seg_datasets.core.classes import DeclarationError, few
 
 FLAGS = flags.FLAGS
 
@@ -56,29 +60,59 @@ def main(argv: Sequence[str]) -> int:
         print(f"{argv[1]} and --version={FLAGS.version}: give one of them", file=sys.stderr)
         return 2
     version = (version or FLAGS.version).partition("+")[0]  # folders do not name the edition
-    folder = pathlib.Path(FLAGS.data_dir).expanduser() / builder.name
+    try:
+        with _here(FLAGS.data_dir, builder.name) as data_dir:
+            return _verify(builder, config, version, data_dir)
+    except (OSError, DeclarationError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+@contextlib.contextmanager
+def _here(data_dir: str, dataset: str) -> Iterator[pathlib.Path]:
+    """The data_dir; of one in a bucket a copy, made anew: what lies there is verified, and not
+    what was brought here for training."""
+    if not storage.is_remote(data_dir):
+        yield pathlib.Path(data_dir).expanduser()
+        return
+    with tempfile.TemporaryDirectory(prefix="seg_datasets-") as copy:
+        mirror.datasets(data_dir, dataset, pathlib.Path(copy))
+        yield pathlib.Path(copy)
+
+
+def _verify(builder: Any, config: str, version: str, data_dir: pathlib.Path) -> int:
+    folder = data_dir / builder.name
     there = verification.prepared(folder)
     below = folder / config
     versions = [v for v in there if version in ("", v.name) and (v.parent == below or not config)]
     if not versions:
         wanted = f"version {version}" if version else "version"
         of = f"{builder.name}/{config}" if config else builder.name
-        held = few([_named(v, folder) for v in there])
+        held = f", which has {few([_named(v, folder) for v in there])}" * bool(there)
         print(
-            f"no prepared {wanted} of {of} in {folder}{f', which has {held}' * bool(there)}; "
+            f"no prepared {wanted} of {of} in {_shown(folder, data_dir)}{held}; "
             "build it, or give --data_dir",
             file=sys.stderr,
         )
         return 2
-    results = [
-        verification.verify(one, builder.ledger_path(), content=FLAGS.content) for one in versions
-    ]
+    results = []
+    for one in versions:
+        mirror.complete(one)
+        result = verification.verify(one, builder.ledger_path(), content=FLAGS.content)
+        results.append(dataclasses.replace(result, version=_shown(one, data_dir)))
     for result in results:
         print(result)
     if FLAGS.json:
         fields = [result.to_json() for result in results]
         pathlib.Path(FLAGS.json).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
     return 0 if all(result.sound for result in results) else 1
+
+
+def _shown(path: pathlib.Path, data_dir: pathlib.Path) -> str:
+    """A path below the data_dir as it was given."""
+    if not storage.is_remote(FLAGS.data_dir):
+        return str(path)
+    return f"{FLAGS.data_dir.rstrip('/')}/{path.relative_to(data_dir).as_posix()}"
 
 
 def _named(version: pathlib.Path, folder: pathlib.Path) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 # What a request meets: an answer with this status, a connection that is reset at once, or one that
-# is reset in the middle of the answer's body.
-Fault = int | str
+# is reset in the middle of the answer, when what was asked for has been done.
+Fault = int | str | None
 RESET, CUT = "reset", "cut"
 
-_CODES = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
+_CODES = {403: "AccessDenied", 500: "InternalError", 501: "NotImplemented", 503: "SlowDown"}
 
 
 @dataclasses.dataclass
@@ -35,18 +35,21 @@ class Server:
 
     endpoint: str = ""
     asked: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    fault: Callable[[str, str], Fault | None] = lambda method, path: None
+    fault: Callable[[str, str], Fault] = lambda method, path: None
 
     @contextlib.contextmanager
-    def failing(self, method: str, name: str, *faults: Fault) -> Iterator[list[Fault]]:
-        """The next requests for what has `name` in its path meet these faults, one each.
+    def failing(
+        self, method: str, name: str, *faults: Fault | None
+    ) -> Iterator[list[Fault | None]]:
+        """The next requests for what has `name` in its path meet these faults, one each; None is
+        none.
 
         Yields:
           The faults that nothing has met yet.
         """
         left, lock = [*faults], threading.Lock()
 
-        def next_one(asked: str, path: str) -> Fault | None:
+        def next_one(asked: str, path: str) -> Fault:
             with lock:
                 return left.pop(0) if left and asked == method and name in path else None
 
@@ -55,6 +58,23 @@ class Server:
             yield left
         finally:
             self.fault = before
+
+    @contextlib.contextmanager
+    def dying(self, method: str, name: str) -> Iterator[None]:
+        """From the first such request on nothing is answered any more, as after `kill -9`."""
+        dead = threading.Event()
+
+        def refused(asked: str, path: str) -> Fault:
+            if asked == method and name in path:
+                dead.set()
+            return 403 if dead.is_set() else None
+
+        before, self.fault = self.fault, refused
+        try:
+            yield
+        finally:
+            self.fault = before
+        assert dead.is_set()
 
     def put(self, bucket: str, objects: Mapping[str, bytes]) -> None:
         """Puts objects by key, past HTTP."""
@@ -94,8 +114,10 @@ class Server:
             if fault == CUT:
                 return _cut(app(environ, start_response), connection)
             code = _CODES.get(int(fault), "Unknown")
-            start_response(f"{fault} {code}", [("Content-Type", "application/xml")])
-            return [f"<Error><Code>{code}</Code><Message>told to</Message></Error>".encode()]
+            answer = f"<Error><Code>{code}</Code><Message>told to</Message></Error>".encode()
+            told = [("Content-Type", "application/xml"), ("Content-Length", str(len(answer)))]
+            start_response(f"{fault} {code}", told)
+            return [answer]
 
         return faulty
 
@@ -155,12 +177,15 @@ def _backend() -> Any:
 
 
 def _reset(connection: socket.socket) -> None:
+    # The server holds the socket open as a file too: only without it is it closed at once.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    os.close(connection.detach())
 
 
 def _cut(answer: Any, connection: socket.socket) -> Iterator[bytes]:
+    """What was asked for is done, but no more than half of the answer arrives."""
     data = b"".join(answer)
-    yield data[: len(data) // 2]
+    if half := data[: len(data) // 2]:
+        yield half
     _reset(connection)
     yield b""

@@ -10,6 +10,8 @@ from typing import Any
 from recipes.core import device
 from recipes.core.errors import RecipeError
 from seg_datasets import registration
+from seg_datasets.core import mirror, storage
+from seg_datasets.core.classes import DeclarationError
 
 VOID = 255  # what every mask holds, once read, where no class is known
 HELD_OUT = "held_out"  # what stands in for a validation split, as if it were the name of one
@@ -62,6 +64,7 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     if is_folder(name):
         return tfds.builder_from_directory(name)
     plain = name.split("/", maxsplit=1)[0].split(":", maxsplit=1)[0]
+    url, data_dir = data_dir, _here(data_dir, plain)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
@@ -71,10 +74,27 @@ def open_builder(name: str, *, data_dir: str | None = None) -> Any:
     except (ValueError, AssertionError) as error:  # no name, no such config, no such version
         told = _instead(name, plain) + _built(plain, data_dir)
         raise DatasetError(f"There is no dataset {name!r}: {told}") from error
-    if not builder.is_prepared():
+    folder = pathlib.Path(builder.data_path)
+    if not builder.is_prepared() or (data_dir != url and not mirror.is_one(folder)):
         told = f"{_built(plain, data_dir)}\n{_how(plain)}"
         raise DatasetError(f"Dataset {name!r} is not built in {builder.data_path}.{told}")
+    mirror.complete(folder)
     return builder
+
+
+def _here(data_dir: str | None, plain: str) -> str | None:
+    """A data_dir; of one in a bucket, the folder that stands for it here."""
+    import tensorflow_datasets as tfds
+
+    url = data_dir or tfds.core.constants.DATA_DIR
+    if not storage.is_remote(url):
+        return data_dir
+    try:
+        folder = mirror.data_dir(url)
+        mirror.datasets(url, plain, folder)
+    except (OSError, DeclarationError) as error:
+        raise DatasetError(str(error)) from error
+    return str(folder)
 
 
 def _how(plain: str) -> str:

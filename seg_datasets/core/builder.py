@@ -22,12 +22,12 @@ from seg_datasets.core import (
     ledger,
     manifest,
     report,
-    storage,
     workspace,
     write,
 )
 from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
+from seg_datasets.core.in_bucket import InBucket
 from seg_datasets.core.plan import Sharding, SplitPlan
 from seg_datasets.core.sources import Folder, Source
 from seg_datasets.core.splits import SplitRule
@@ -39,7 +39,7 @@ _CHECKSUMS = "SEG_DATASETS_CHECKSUMS"
 
 
 class SegmentationBuilder(  # type: ignore[call-arg]
-    tfds.core.GeneratorBasedBuilder, skip_registration=True
+    InBucket, tfds.core.GeneratorBasedBuilder, skip_registration=True
 ):
     """Builds a segmentation dataset from a raw folder, as its class attributes declare it.
 
@@ -143,28 +143,29 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         """
         config = download_config or tfds.download.DownloadConfig()
         root, version_dir = pathlib.Path(self._data_dir_root), pathlib.Path(self.data_dir)
-        if self.data_path.exists():
+        if self._is_there():
             # TFDS would reuse, or delete, without a look at the raw data.
             self._hold_prepared(download_dir, config)
             if not config.download_mode.overwrite_dataset:
                 workspace.sweep(root, version_dir)
-                logging.info("%s is there; its raw data is unchanged or not at hand", version_dir)
+                self._sweep()
+                logging.info("%s is there; its raw data is unchanged or not at hand", self._place)
                 return
         replace = config.download_mode.overwrite_dataset
-        with workspace.opened(root, version_dir, replace=replace) as self._workspace:
+        opened = workspace.opened(root, version_dir, replace=replace)
+        with opened as here, self._building(here) as self._workspace:
             super().download_and_prepare(
                 download_dir=download_dir,
                 download_config=config,
                 file_format=file_format,
                 **kwargs,
             )
-        logging.info("the page of this build: %s", version_dir / report.NAME)
+        logging.info("the page of this build: %s", f"{self._place}/{report.NAME}")
 
     def _make_download_manager(
         self, download_dir: Any, download_config: tfds.download.DownloadConfig
     ) -> tfds.download.DownloadManager:
-        given = os.fspath(download_config.manual_dir or "")
-        self._raw_url = given if storage.is_remote(given) else ""
+        self._raw_given = os.fspath(download_config.manual_dir or "")
         urls = pathlib.Path(self._checksums_path)
         with ledger.told(urls):
             if download_config.register_checksums:
@@ -237,17 +238,6 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             record = write.encoded(one, recipe)
             yield one.sample.id, features.example(record, dtype=declared(self).dtype)
 
-    def _manual_dir(self, dl_manager: tfds.download.DownloadManager) -> str:
-        """The raw folder that was given, or TFDS's own place for it, or how to get one."""
-        if not self._raw_url:
-            return os.fspath(dl_manager.manual_dir)
-        # TFDS would ask TensorFlow for it, see `storage`.
-        if not Folder(self._raw_url).exists():
-            raise FileNotFoundError(
-                f"there is no object below {self._raw_url}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-            )
-        return self._raw_url
-
     def _survey(
         self,
         manual_dir: str,
@@ -275,12 +265,10 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         )
 
     def _write(self, survey: Survey, stages: Stages) -> dict[str, list[write.ShardDone]]:
-        work = self._workspace / survey.plan.digest[:16]
+        work = f"{self._workspace}/{survey.plan.digest[:16]}"
         jobs = {
             split.name: [
-                write.ShardJob(
-                    os.fspath(work / self._shard_name(split, index)), samples, survey.recipe
-                )
+                write.ShardJob(f"{work}/{self._shard_name(split, index)}", samples, survey.recipe)
                 for index, samples in enumerate(split.shards)
             ]
             for split in survey.plan.splits
@@ -310,8 +298,10 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         stages: Stages,
     ) -> list[tfds.core.SplitInfo]:
         """Shards and all that lies beside them into the folder that TFDS moves into place whole."""
+        self._shards = shards
         for done in (shard for split in shards.values() for shard in split):
-            _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
+            if not self._bucket_version:  # there they are copied when all is done
+                _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
         manifest.save(survey.plan, pathlib.Path(self.data_dir))
         atomic.write(
             pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"

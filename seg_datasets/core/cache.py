@@ -19,6 +19,14 @@ _SCHEMA = (
 )
 
 
+def root() -> pathlib.Path:
+    """The folder of all that can be had again: `SEG_DATASETS_CACHE`, or the system's for caches."""
+    if given := os.environ.get(_ROOT):
+        return pathlib.Path(given)
+    caches = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(caches) / "seg_datasets"
+
+
 class FactsCache:
     """Facts of one raw folder in one SQLite file, one row per sample and way of looking.
 
@@ -27,11 +35,8 @@ class FactsCache:
     """
 
     def __init__(self, raw: str):
-        root = os.environ.get(_ROOT) or pathlib.Path(
-            os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-        ).joinpath("seg_datasets")
         name = hashlib.sha256(os.fsencode(raw)).hexdigest()[:24]
-        self.path = pathlib.Path(root) / f"facts-{name}.sqlite"
+        self.path = root() / f"facts-{name}.sqlite"
         self._usable = True
 
     def load(self, look: str) -> dict[str, tuple[str, list]]:

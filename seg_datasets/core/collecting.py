@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
-import pathlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -127,10 +125,10 @@ class _How:
 
     def __call__(self, path: str) -> Mapping[str, int]:
         """What a worker does: looks at the samples of a file and leaves the facts beside it."""
-        if _is_there(path):
+        if atomic.is_there(path):
             return {}  # the runner begins again after a fault
         seen = self.look((one.sample for one in columns.read(path + _ASKED)), Folder(self.raw))
-        atomic.write(pathlib.Path(path), Facts.of(seen).to_bytes())
+        atomic.write(path, Facts.of(seen).to_bytes())
         return {
             "samples": len(seen),
             "bytes": sum(one.image.bytes + one.mask.bytes for one in seen),
@@ -156,8 +154,8 @@ def _on_beam(
     stage: Stage,
 ) -> Iterator[SampleFacts]:
     """Facts of samples in their order, by workers."""
-    room = pathlib.Path(stages.room or "") / "look"
-    room.mkdir(parents=True, exist_ok=True)
+    room = f"{stages.room}/look"
+    atomic.make_folder(room)
     size = min(max(len(todo) // _PARTS_WANTED, _AT_A_TIME), _MOST_AT_A_TIME)
     paths = []
     for at in range(0, len(todo), size):
@@ -167,16 +165,12 @@ def _on_beam(
         key = "\n".join([look, *known]) if len(known) == len(part) else uuid.uuid4().hex
         name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.arrow"
         asked = [SampleFacts(samples[index], *_NOTHING) for index, _ in part]
-        atomic.write(room / (name + _ASKED), Facts.of(asked).to_bytes())
-        paths.append(os.fspath(room / name))
-    missing = [path for path in paths if not _is_there(path)]
-    stages.run(stage, how, missing, made=_is_there)
+        paths.append(f"{room}/{name}")
+        atomic.write(paths[-1] + _ASKED, Facts.of(asked).to_bytes())
+    missing = [path for path in paths if not atomic.is_there(path)]
+    stages.run(stage, how, missing, made=atomic.is_there)
     for path in paths:
         yield from columns.read(path)
-
-
-def _is_there(path: str) -> bool:
-    return pathlib.Path(path).exists()
 
 
 def _stamp(folder: Folder, sample: Sample, now: int) -> str:

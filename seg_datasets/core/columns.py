@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seg_datasets.core import images, schema
+from seg_datasets.core import images, schema, storage
 from seg_datasets.core.facts import SampleFacts, place_of
 
 # So many samples are kept as objects once they were looked at: what checks and pages go through
@@ -258,7 +258,9 @@ class Writer:
 
 
 def read(path: str | os.PathLike[str]) -> Facts:
-    """Facts of a file, mapped into memory: what nobody asks for is not read."""
+    """Facts of a file, mapped into memory: what nobody asks for is not read. Or of an object."""
+    if storage.is_remote(path):
+        return _from_bytes(storage.read(os.fspath(path)))
     with pa.memory_map(os.fspath(path)) as source:
         return Facts(pa.ipc.open_stream(source).read_all())
 

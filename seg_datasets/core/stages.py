@@ -15,21 +15,20 @@ import functools
 import json
 import logging
 import os
-import pathlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from seg_datasets.core import pipelines
+from seg_datasets.core import atomic, pipelines, storage
 
 # What a worker does with the file it is told of. What it returns is counted.
 Work = Callable[[str], Mapping[str, int]]
 
 NAME = "build_log.json"
 
-# Seconds between two looks at how many answers there are.
-_POLL = 0.5
+# Seconds between two looks at how many answers there are: here, and in a bucket.
+_POLL, _POLL_THERE = 0.5, 10.0
 
 
 _WORKERS = "SEG_DATASETS_WORKERS"
@@ -89,9 +88,7 @@ class Stage:
 class Stages:
     """The stages of one build."""
 
-    def __init__(
-        self, *, beam_options: Any = None, beam_runner: Any = None, room: pathlib.Path | None = None
-    ):
+    def __init__(self, *, beam_options: Any = None, beam_runner: Any = None, room: str = ""):
         """`beam_options` or `beam_runner`, given, let Beam's workers do what they can in `room`."""
         self.done: list[Stage] = []
         self.room = room
@@ -100,7 +97,7 @@ class Stages:
     @property
     def on_beam(self) -> bool:
         """Whether workers do what they can."""
-        return self.room is not None and not (self._options is None and self._runner is None)
+        return bool(self.room) and not (self._options is None and self._runner is None)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
@@ -138,7 +135,7 @@ class Stages:
         _ = (
             pipeline
             # Workers have working directories of their own.
-            | "Names" >> beam.Create([str(pathlib.Path(path).absolute()) for path in paths])
+            | "Names" >> beam.Create([atomic.from_anywhere(path) for path in paths])
             # Without it the runner fuses both steps, and one worker does everything.
             | "Spread" >> beam.Reshuffle()
             | stage.name >> beam.Map(functools.partial(_counting, work, stage.name))
@@ -179,6 +176,7 @@ def _watching(
 ) -> Iterator[None]:
     """Tells of answers as they come."""
     over, waiting = threading.Event(), set(paths)
+    pause = _POLL_THERE if any(map(storage.is_remote, paths)) else _POLL
 
     def tell() -> None:
         there = {path for path in waiting if made(path)}
@@ -187,7 +185,7 @@ def _watching(
             progress(there)
 
     def watch() -> None:
-        while not over.wait(_POLL):
+        while not over.wait(pause):
             tell()
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
+import pathlib
 import re
 import tempfile
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from typing import Any, NamedTuple, TypeVar
 
 from seg_datasets.core.classes import DeclarationError
 
@@ -28,6 +31,11 @@ _SCHEMES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
 
 # In a name these would lead elsewhere, on some machine, or tell a terminal what to do.
 _HOSTILE = re.compile(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]|\?versionId=")
+
+_AT_ONCE = 16
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 class StorageError(OSError):
@@ -97,6 +105,63 @@ def read_to(url: str, path: str | os.PathLike[str]) -> None:
     """Copies an object into a file here."""
     with _told(url, "read") as (system, key):
         system.get_file(key, os.fspath(path))
+
+
+def write(url: str, data: bytes, *, new: bool = False) -> None:
+    """Puts an object, whole or not at all.
+
+    Args:
+      url: where to.
+      data: its bytes.
+      new: only where there is none: of several who try, one gets through. Not every store that
+        speaks S3 knows that; some answer that they do not, others put it all the same.
+
+    Raises:
+      FileExistsError: there is one already.
+    """
+    try:
+        with _told(url, "written") as (system, path):
+            system.pipe_file(path, data, mode="create" if new else "overwrite")
+    except StorageError as error:
+        if not new or "NotImplemented" not in str(error):
+            raise
+        logging.getLogger(__name__).warning("%s: this store cannot put what is new only", url)
+        if stat(url) is not None:
+            raise FileExistsError(f"{url} is there already") from None
+        write(url, data)
+    except FileExistsError:
+        # Where only the answer was lost, the object that is met at the next try is our own.
+        if read(url) != data:
+            raise
+
+
+def upload(path: str | os.PathLike[str], url: str) -> Stat:
+    """Puts a file of this machine, whole or not at all; what is known of it then."""
+    with _told(url, "written") as (system, key):
+        system.put_file(os.fspath(path), key)
+    there, size = stat(url), pathlib.Path(path).stat().st_size
+    if there is None or there.size != size:
+        held = "is not there" if there is None else f"has {there.size:,} bytes"
+        raise StorageError(f"{url} {held} after {size:,} bytes were written")
+    return there
+
+
+def copy(url: str, to: str) -> None:
+    """Copies an object within its store, without its bytes coming by here."""
+    with _told(to, "written") as (system, path):
+        system.cp_file(url.partition("://")[2], path)
+
+
+def remove(url: str) -> None:
+    """Removes an object, if it is there."""
+    with contextlib.suppress(FileNotFoundError), _told(url, "removed") as (system, path):
+        system.rm_file(path)
+
+
+def each(do: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
+    """Does the same to many, several at a time: what is done waits for answers mostly."""
+    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(do, items))
 
 
 @contextlib.contextmanager

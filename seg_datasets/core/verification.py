@@ -24,13 +24,13 @@ class Result:
     """What was found of one version.
 
     Attributes:
-      version: its folder.
+      version: its folder, or its URL.
       problems: what is wrong, one line each; the file's name first.
       note: what could not be held against anything.
       shards: how many files were read.
     """
 
-    version: pathlib.Path
+    version: pathlib.Path | str
     problems: tuple[str, ...]
     note: str = ""
     shards: int = 0

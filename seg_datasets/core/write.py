@@ -9,13 +9,24 @@ import itertools
 import json
 import pathlib
 import platform
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 
 import numpy as np
 
-from seg_datasets.core import atomic, columns, disks, features, images, masks, opening, records
+from seg_datasets.core import (
+    atomic,
+    columns,
+    disks,
+    features,
+    images,
+    masks,
+    opening,
+    records,
+    storage,
+)
 from seg_datasets.core.classes import RawTable
 from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
@@ -82,14 +93,14 @@ def run(
     """
     stages = stages or Stages()
     with stages.stage("Write") as stage:
-        done = {job.path: _finished(job) for job in jobs}
+        done = _of_each(_finished, jobs)
         todo = [job for job in jobs if done[job.path] is None]
         stage.samples = sum(len(job.samples) for job in jobs)
         stage.kept = stage.samples - sum(len(job.samples) for job in todo)
         # Not by the workers: one that outlives a killed build would make them again when they are
         # gone.
-        for folder in {pathlib.Path(job.path).parent for job in todo}:
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in {job.path.rpartition("/")[0] for job in todo}:
+            atomic.make_folder(folder)
         if progress:
             progress(stage.kept)
         if todo and stages.on_beam:
@@ -98,12 +109,21 @@ def run(
             with futures.ThreadPoolExecutor(Folder(todo[0].recipe.raw).readers(workers())) as pool:
                 for job in todo:
                     write_shard(job, pool=pool, progress=progress)
-        done |= {job.path: _marked(job) for job in todo}
+        done |= _of_each(_marked, todo)
         if lost := [path for path, shard in done.items() if shard is None]:
             raise LostError(f"{lost[0]} was written, and is not there or is not whole; build again")
         shards = [shard for shard in done.values() if shard is not None]
         stage.bytes = sum(shard.bytes for shard in shards)
         return shards
+
+
+def _of_each(
+    ask: Callable[[ShardJob], ShardDone | None], jobs: Sequence[ShardJob]
+) -> dict[str, ShardDone | None]:
+    """Path → what is known of a shard; several at a time where a bucket is asked."""
+    there = bool(jobs) and storage.is_remote(jobs[0].path)
+    found = storage.each(ask, jobs) if there else map(ask, jobs)
+    return dict(zip((job.path for job in jobs), found, strict=True))
 
 
 def write_shard(
@@ -118,6 +138,9 @@ def write_shard(
       FullError, ReadOnlyError: it cannot be written.
       FileNotFoundError: its folder is not there, for which `run` has seen.
     """
+    if storage.is_remote(job.path):
+        _write_remote_shard(job, pool, progress)
+        return
     path = pathlib.Path(job.path)
     if not path.parent.is_dir():
         raise FileNotFoundError(
@@ -135,6 +158,20 @@ def write_shard(
             temporary.unlink(missing_ok=True)
         mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
         atomic.write(path.with_name(path.name + _DONE), json.dumps(mark))
+
+
+def _write_remote_shard(
+    job: ShardJob, pool: futures.Executor | None, progress: Callable[[int], object] | None
+) -> None:
+    """Writes one shard here, then puts it into its bucket in one piece and marks it done there."""
+    with tempfile.TemporaryDirectory(prefix="seg_datasets-") as folder:
+        temporary = pathlib.Path(folder, "shard")
+        sha256, size = records.write(
+            temporary, _records(job, pool, progress), file_format=job.recipe.file_format
+        )
+        tag = storage.upload(temporary, job.path).tag
+    mark = {"sha256": sha256, "bytes": size, "samples": _names(job), "tag": tag}
+    storage.write(job.path + _DONE, json.dumps(mark).encode())
 
 
 def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> bytes:
@@ -245,7 +282,8 @@ class _ByWorker:
         # A runner that begins again after a fault goes on with what is missing.
         if (done := _finished(job)) is None:
             write_shard(job)
-        size = done.bytes if done else pathlib.Path(path).stat().st_size
+            done = _marked(job)
+        size = done.bytes if done else 0
         return {"samples": len(job.samples), "bytes": size, "shards": 1}
 
 
@@ -257,7 +295,7 @@ def _on_beam(
 ) -> None:
     """Each worker writes whole shards."""
     for job in jobs:
-        atomic.write(pathlib.Path(job.path + _ASKED), job.samples.to_bytes())
+        atomic.write(job.path + _ASKED, job.samples.to_bytes())
     lengths = {job.path: len(job.samples) for job in jobs}
     by_path = {job.path: job for job in jobs}
     stages.run(
@@ -268,11 +306,13 @@ def _on_beam(
         progress=progress and (lambda paths: progress(sum(lengths[path] for path in paths))),
     )
     for job in jobs:
-        pathlib.Path(job.path + _ASKED).unlink()
+        atomic.remove(job.path + _ASKED)
 
 
 def _marked(job: ShardJob) -> ShardDone | None:
     """The shard as its worker marked it done, where it is there."""
+    if storage.is_remote(job.path):
+        return _marked_there(job)
     path = pathlib.Path(job.path)
     try:
         mark = json.loads(path.with_name(path.name + _DONE).read_text(encoding="utf-8"))
@@ -283,9 +323,23 @@ def _marked(job: ShardJob) -> ShardDone | None:
     return None
 
 
+def _marked_there(job: ShardJob) -> ShardDone | None:
+    """The same in a bucket: an object with the tag that it was put with has the bytes of then."""
+    try:
+        mark = json.loads(storage.read(job.path + _DONE))
+        put = storage.Stat(mark["bytes"], mark["tag"])
+        if mark["samples"] == _names(job) and storage.stat(job.path) == put:
+            return ShardDone(job.path, mark["sha256"], mark["bytes"])
+    except (FileNotFoundError, ValueError, KeyError):
+        pass
+    return None
+
+
 def _finished(job: ShardJob) -> ShardDone | None:
     """The shard, where an earlier run has finished just this one; its bytes are read again."""
     shard = _marked(job)
+    if storage.is_remote(job.path):
+        return shard
     return shard if shard and records.digest(pathlib.Path(job.path))[0] == shard.sha256 else None
 
 

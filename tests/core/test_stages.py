@@ -35,7 +35,7 @@ def raw(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path
 
 
 def by_workers(room: pathlib.Path) -> Stages:
-    return Stages(beam_runner="DirectRunner", room=room)
+    return Stages(beam_runner="DirectRunner", room=str(room))
 
 
 def look(raw: pathlib.Path, by: Stages, cache: FactsCache | None = None) -> Facts:
