@@ -39,7 +39,7 @@ import pyarrow as pa
 
 sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent))
 import build
-from seg_datasets.core import columns, facts, looking, plan, schema, write
+from seg_datasets.core import columns, facts, looking, plan, schema, shards, write
 from seg_datasets.core.classes import ClassTable
 from seg_datasets.core.sources import Folder, ImageMaskFolders
 from seg_datasets.core.splits import Grouped, Stratified, in_use
@@ -207,13 +207,13 @@ def costs(room: pathlib.Path, pairs: int) -> tuple[float, float]:
     source, folder = ImageMaskFolders(), Folder(raw)
     table = source.table(ClassTable("background", "a", "b", "c"))
     samples = source.scan(folder).samples
-    recipe = write.Recipe(os.fspath(raw), table, None, "tfrecord")
+    recipe = shards.Recipe(os.fspath(raw), table, None, "tfrecord")
     looked, written = [], []
     for _ in range(3):
         start = time.process_time()
         seen = [looking.look_at(sample, folder=folder, table=table) for sample in samples]
         middle = time.process_time()
-        job = write.ShardJob(os.fspath(room / "shard"), columns.Facts.of(seen), recipe)
+        job = shards.ShardJob(os.fspath(room / "shard"), columns.Facts.of(seen), recipe)
         write.write_shard(job)
         looked.append((middle - start) / pairs)
         written.append((time.process_time() - middle) / pairs)

@@ -17,7 +17,16 @@ import pytest
 from tensorflow_datasets.core.download import GenerateMode
 
 from builds import build, change_pixel, everything, records
-from seg_datasets.core import collecting, disks, ledger, pipelines, verification, workspace, write
+from seg_datasets.core import (
+    collecting,
+    disks,
+    ledger,
+    pipelines,
+    shards,
+    verification,
+    workspace,
+    write,
+)
 from test_build_drawn import Town, draw_town
 
 
@@ -199,8 +208,8 @@ class TestLeftovers:
         assert not note.exists()
 
     def test_worker_that_outlives_its_build_leaves_nothing(self, tmp_path):
-        recipe = write.Recipe("raw", None, None, "tfrecord")
-        job = write.ShardJob(str(tmp_path / "gone/shard"), (), recipe)
+        recipe = shards.Recipe("raw", None, None, "tfrecord")
+        job = shards.ShardJob(str(tmp_path / "gone/shard"), (), recipe)
         with pytest.raises(FileNotFoundError, match="share the file system"):
             write.write_shard(job)
         assert not list(tmp_path.glob("gone*"))

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 import seg_datasets
 from seg_datasets import testing
 from seg_datasets.aerial import aerial_dataset_builder, sample
-from seg_datasets.core import masks, write
+from seg_datasets.core import masks, shards, write
 from seg_datasets.core.splits import Assignment
 
 MASKS = "test_masks_hold_class_ids_and_have_the_size_of_their_image"
@@ -44,14 +44,14 @@ class Squares(seg_datasets.SegmentationBuilder, skip_registration=True):
     SPLITS = seg_datasets.splits.Grouped(
         train=1, test=1, pin={"train": ["a"], "test": ["b"]}, group=r"^(?P<group>[a-z])"
     )
-    defect: Callable[[dict[str, bytes], write.Recipe], dict[str, bytes]] | None = None
+    defect: Callable[[dict[str, bytes], shards.Recipe], dict[str, bytes]] | None = None
 
     def _generate_splits(self, *args: Any) -> Any:
         sound, defect = write.encoded, type(self).defect
         if defect is None:
             return super()._generate_splits(*args)
 
-        def spoilt(facts: Any, recipe: write.Recipe, folder: Any = None) -> dict[str, bytes]:
+        def spoilt(facts: Any, recipe: shards.Recipe, folder: Any = None) -> dict[str, bytes]:
             return defect(sound(facts, recipe, folder), recipe)
 
         with mock.patch.object(write, "encoded", spoilt):

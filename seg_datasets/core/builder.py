@@ -20,6 +20,7 @@ from seg_datasets.core import (
     commands,
     features,
     ledger,
+    ledgers,
     manifest,
     report,
     workspace,
@@ -29,13 +30,12 @@ from seg_datasets.core.classes import VOID_ID, ClassTable
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.in_bucket import InBucket
 from seg_datasets.core.plan import Sharding, SplitPlan
+from seg_datasets.core.shards import Recipe, ShardDone, ShardJob
 from seg_datasets.core.sources import Folder, Source
 from seg_datasets.core.splits import SplitRule
 from seg_datasets.core.stages import NAME as LOG
 from seg_datasets.core.stages import Stages
 from seg_datasets.core.survey import Survey, bar, declared, survey
-
-_CHECKSUMS = "SEG_DATASETS_CHECKSUMS"
 
 
 class SegmentationBuilder(  # type: ignore[call-arg]
@@ -84,24 +84,8 @@ class SegmentationBuilder(  # type: ignore[call-arg]
 
     @classmethod
     def ledger_path(cls) -> pathlib.Path:
-        """The ledger of this dataset.
-
-        `$SEG_DATASETS_CHECKSUMS/<name>.json` where that is set; for the datasets of this project
-        `checksums/`, at the top of a checkout or inside an installed package; for others
-        `checksums/` in the dataset folder.
-        """
-        if given := os.environ.get(_CHECKSUMS):
-            return pathlib.Path(given) / f"{cls.name}.json"
-        package = pathlib.Path(__file__).resolve().parents[1]
-        folder = pathlib.Path(inspect.getfile(cls)).resolve().parent
-        # By the folder's own place: `tfds build seg_datasets/aerial` in a checkout means the
-        # checkout's ledger, also where another copy of the package is installed.
-        for top in folder.parents:
-            if top.name == package.name:
-                installed = top / "checksums"
-                shared = installed if installed.is_dir() else top.parent / "checksums"
-                return shared / f"{cls.name}.json"
-        return folder / "checksums" / f"{cls.name}.json"
+        """The ledger of this dataset, see `ledgers.of`."""
+        return ledgers.of(cls.name, pathlib.Path(inspect.getfile(cls)))
 
     def _info(self) -> tfds.core.DatasetInfo:
         declaration = declared(self)
@@ -232,7 +216,7 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         }
 
     def _generate_examples(
-        self, samples: Sequence[SampleFacts], recipe: write.Recipe
+        self, samples: Sequence[SampleFacts], recipe: Recipe
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         for one in samples:
             record = write.encoded(one, recipe)
@@ -264,11 +248,11 @@ class SegmentationBuilder(  # type: ignore[call-arg]
             stages=stages,
         )
 
-    def _write(self, survey: Survey, stages: Stages) -> dict[str, list[write.ShardDone]]:
+    def _write(self, survey: Survey, stages: Stages) -> dict[str, list[ShardDone]]:
         work = f"{self._workspace}/{survey.plan.digest[:16]}"
         jobs = {
             split.name: [
-                write.ShardJob(f"{work}/{self._shard_name(split, index)}", samples, survey.recipe)
+                ShardJob(f"{work}/{self._shard_name(split, index)}", samples, survey.recipe)
                 for index, samples in enumerate(split.shards)
             ]
             for split in survey.plan.splits
@@ -294,14 +278,14 @@ class SegmentationBuilder(  # type: ignore[call-arg]
         self,
         survey: Survey,
         entry: ledger.Entry,
-        shards: Mapping[str, list[write.ShardDone]],
+        shards: Mapping[str, list[ShardDone]],
         stages: Stages,
     ) -> list[tfds.core.SplitInfo]:
         """Shards and all that lies beside them into the folder that TFDS moves into place whole."""
         self._shards = shards
         for done in (shard for split in shards.values() for shard in split):
             if not self._bucket_version:  # there they are copied when all is done
-                _link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
+                workspace.link(pathlib.Path(done.path), pathlib.Path(self.data_dir))
         manifest.save(survey.plan, pathlib.Path(self.data_dir))
         atomic.write(
             pathlib.Path(self.data_dir, ledger.ENTRY), json.dumps(entry.to_json(), indent=1) + "\n"
@@ -361,12 +345,3 @@ class SegmentationBuilder(  # type: ignore[call-arg]
     def _prepared_dir(self) -> pathlib.Path:
         """Where the finished version lies, also while `data_dir` is a temporary folder."""
         return pathlib.Path(self._data_dir_root, *self.info.full_name.split("/"))
-
-
-def _link(path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Puts a shard into the folder and keeps it in the workspace too, in case the build is killed
-    before the folder is in place."""
-    try:
-        (folder / path.name).hardlink_to(path)
-    except OSError:  # a file system without hard links
-        path.replace(folder / path.name)

@@ -12,6 +12,16 @@ from seg_datasets.core.sample import plain
 from seg_datasets.core.schema import unpacked
 from seg_datasets.core.sources import Folder
 
+# What `of_made` goes through: three columns, and those that tell whether a sample counts.
+_MADE = (
+    "sample.id",
+    "image.sha256",
+    "mask.sha256",
+    "sample.view",
+    "sample.mask_view",
+    "sample.drawing",
+)
+
 
 def raw_files(facts: Facts, folder: Folder, others: Sequence[str]) -> dict[str, str]:
     """Raw file → digest of its bytes, for all that decides what the dataset is.
@@ -47,6 +57,16 @@ def raw_files(facts: Facts, folder: Folder, others: Sequence[str]) -> dict[str, 
         except OSError as error:
             raise write.changed(name, error) from error
     return dict(sorted(files.items()))
+
+
+def of_made(splits: Iterable[Facts]) -> str:
+    """`of_seen` of all samples that have views and drawings."""
+    return of_seen(
+        (name, unpacked(image), unpacked(mask))
+        for facts in splits
+        for name, image, mask, *made in zip(*map(facts.values, _MADE), strict=True)
+        if any(made)
+    )
 
 
 def of_seen(rows: Iterable[tuple[str, str, str]]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from seg_datasets.core import bucket, mirror, storage
-from seg_datasets.core.write import ShardDone
+from seg_datasets.core.shards import ShardDone
 
 
 class InBucket:

@@ -22,9 +22,8 @@ from typing import Any
 from seg_datasets.core import atomic, digests, disks, images
 from seg_datasets.core.classes import few
 from seg_datasets.core.plan import BuildPlan
-from seg_datasets.core.schema import unpacked
+from seg_datasets.core.shards import ShardDone
 from seg_datasets.core.sources import Folder
-from seg_datasets.core.write import ShardDone
 
 EDITION_FILE = "edition.txt"
 
@@ -35,16 +34,6 @@ ENTRY = "ledger_entry.json"
 # Beyond, names come from the manifest beside a built dataset.
 FILES_NAMED = 1000
 
-
-# What `seen` is a digest of: three columns, and those that tell whether a sample counts.
-_SEEN = (
-    "sample.id",
-    "image.sha256",
-    "mask.sha256",
-    "sample.view",
-    "sample.mask_view",
-    "sample.drawing",
-)
 
 # So many digits of a file's digest tell it from all others that are likely to stand in its place.
 DIGITS = 16
@@ -134,12 +123,7 @@ def make_entry(
         ),
         files={name: digest[:DIGITS] for name, digest in files.items()},
         partial=partial,
-        seen=digests.of_seen(
-            (name, unpacked(image), unpacked(mask))
-            for m in members
-            for name, image, mask, *made in zip(*map(m.values, _SEEN), strict=True)
-            if any(made)
-        ),
+        seen=digests.of_made(members),
     )
 
 

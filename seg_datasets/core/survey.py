@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from tqdm import auto as tqdm
 
-from seg_datasets.core import checks, collecting, digests, ledger, plan, write
+from seg_datasets.core import checks, collecting, digests, ledger, plan
 from seg_datasets.core.arrays import MOST_BANDS
 from seg_datasets.core.cache import FactsCache
 from seg_datasets.core.classes import ClassTable, DeclarationError
 from seg_datasets.core.columns import Facts
 from seg_datasets.core.neighbours import grouping
+from seg_datasets.core.shards import Recipe
 from seg_datasets.core.sources import Folder, Scan, Source
 from seg_datasets.core.sources.image_mask_folders import AUTO, group_files, with_groups
 from seg_datasets.core.splits import Assignment, SplitError, SplitRule, in_use
@@ -98,7 +99,7 @@ class Survey:
     examined: Examined
     plan: plan.BuildPlan
     entry: ledger.Entry
-    recipe: write.Recipe
+    recipe: Recipe
 
 
 class OpenQuestionsError(Exception):
@@ -240,7 +241,7 @@ def survey(
             split_rule=declaration.splits.describe(),
         )
         stage.samples = sum(len(split.samples) for split in build_plan.splits)
-    recipe = write.Recipe(
+    recipe = Recipe(
         raw=folder.where,
         table=examined.subject.table,
         masks_follow_exif=declaration.source.masks_follow_exif,

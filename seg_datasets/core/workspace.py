@@ -120,3 +120,12 @@ def _locked(lock: pathlib.Path, version_dir: pathlib.Path) -> Iterator[None]:
             if held:
                 yield
                 return
+
+
+def link(path: pathlib.Path, folder: pathlib.Path) -> None:
+    """Puts a shard into the folder and keeps it in the workspace too, in case the build is killed
+    before the folder is in place."""
+    try:
+        (folder / path.name).hardlink_to(path)
+    except OSError:  # a file system without hard links
+        path.replace(folder / path.name)

@@ -14,29 +14,24 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 
-import numpy as np
-
 from seg_datasets.core import (
     atomic,
     columns,
     disks,
     features,
-    images,
     masks,
     opening,
     records,
+    shards,
     storage,
 )
-from seg_datasets.core.classes import RawTable
-from seg_datasets.core.columns import Facts
 from seg_datasets.core.facts import SampleFacts
 from seg_datasets.core.images import ImageError
 from seg_datasets.core.sample import Sample
+from seg_datasets.core.shards import Recipe, ShardDone, ShardJob
 from seg_datasets.core.sources import Folder
 from seg_datasets.core.stages import LostError, Stage, Stages, workers
 from seg_datasets.core.views import View
-
-_DONE = ".done"
 
 # Ends the name of the file that tells a worker which samples to write.
 _ASKED = ".samples"
@@ -48,34 +43,6 @@ _AHEAD = 4
 
 class ChangedError(RuntimeError):
     """A raw file is not what it was when it was looked at."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """What turns a sample into a record."""
-
-    raw: str
-    table: RawTable
-    masks_follow_exif: bool | None
-    file_format: str
-
-
-@dataclasses.dataclass(frozen=True)
-class ShardJob:
-    """One shard to write: plain data, so that any worker anywhere can do it."""
-
-    path: str
-    samples: Facts
-    recipe: Recipe
-
-
-@dataclasses.dataclass(frozen=True)
-class ShardDone:
-    """A shard that is there and whole."""
-
-    path: str
-    sha256: str
-    bytes: int
 
 
 def run(
@@ -93,7 +60,7 @@ def run(
     """
     stages = stages or Stages()
     with stages.stage("Write") as stage:
-        done = _of_each(_finished, jobs)
+        done = shards.of_each(shards.finished, jobs)
         todo = [job for job in jobs if done[job.path] is None]
         stage.samples = sum(len(job.samples) for job in jobs)
         stage.kept = stage.samples - sum(len(job.samples) for job in todo)
@@ -109,21 +76,12 @@ def run(
             with futures.ThreadPoolExecutor(Folder(todo[0].recipe.raw).readers(workers())) as pool:
                 for job in todo:
                     write_shard(job, pool=pool, progress=progress)
-        done |= _of_each(_marked, todo)
+        done |= shards.of_each(shards.marked, todo)
         if lost := [path for path, shard in done.items() if shard is None]:
             raise LostError(f"{lost[0]} was written, and is not there or is not whole; build again")
-        shards = [shard for shard in done.values() if shard is not None]
-        stage.bytes = sum(shard.bytes for shard in shards)
-        return shards
-
-
-def _of_each(
-    ask: Callable[[ShardJob], ShardDone | None], jobs: Sequence[ShardJob]
-) -> dict[str, ShardDone | None]:
-    """Path → what is known of a shard; several at a time where a bucket is asked."""
-    there = bool(jobs) and storage.is_remote(jobs[0].path)
-    found = storage.each(ask, jobs) if there else map(ask, jobs)
-    return dict(zip((job.path for job in jobs), found, strict=True))
+        whole = [shard for shard in done.values() if shard is not None]
+        stage.bytes = sum(shard.bytes for shard in whole)
+        return whole
 
 
 def write_shard(
@@ -156,8 +114,8 @@ def write_shard(
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        mark = {"sha256": sha256, "bytes": size, "samples": _names(job)}
-        atomic.write(path.with_name(path.name + _DONE), json.dumps(mark))
+        mark = {"sha256": sha256, "bytes": size, "samples": shards.names(job)}
+        atomic.write(path.with_name(path.name + shards.DONE), json.dumps(mark))
 
 
 def _write_remote_shard(
@@ -170,8 +128,8 @@ def _write_remote_shard(
             temporary, _records(job, pool, progress), file_format=job.recipe.file_format
         )
         tag = storage.upload(temporary, job.path).tag
-    mark = {"sha256": sha256, "bytes": size, "samples": _names(job), "tag": tag}
-    storage.write(job.path + _DONE, json.dumps(mark).encode())
+    mark = {"sha256": sha256, "bytes": size, "samples": shards.names(job), "tag": tag}
+    storage.write(job.path + shards.DONE, json.dumps(mark).encode())
 
 
 def record(facts: SampleFacts, recipe: Recipe, folder: Folder | None = None) -> bytes:
@@ -280,9 +238,9 @@ class _ByWorker:
     def __call__(self, path: str) -> Mapping[str, int]:
         job = ShardJob(path, columns.read(path + _ASKED), self.recipe)
         # A runner that begins again after a fault goes on with what is missing.
-        if (done := _finished(job)) is None:
+        if (done := shards.finished(job)) is None:
             write_shard(job)
-            done = _marked(job)
+            done = shards.marked(job)
         size = done.bytes if done else 0
         return {"samples": len(job.samples), "bytes": size, "shards": 1}
 
@@ -302,55 +260,11 @@ def _on_beam(
         stage,
         _ByWorker(jobs[0].recipe),
         [*lengths],
-        made=lambda path: _marked(by_path[path]) is not None,
+        made=lambda path: shards.marked(by_path[path]) is not None,
         progress=progress and (lambda paths: progress(sum(lengths[path] for path in paths))),
     )
     for job in jobs:
         atomic.remove(job.path + _ASKED)
-
-
-def _marked(job: ShardJob) -> ShardDone | None:
-    """The shard as its worker marked it done, where it is there."""
-    if storage.is_remote(job.path):
-        return _marked_there(job)
-    path = pathlib.Path(job.path)
-    try:
-        mark = json.loads(path.with_name(path.name + _DONE).read_text(encoding="utf-8"))
-        if mark["samples"] == _names(job) and mark["bytes"] == path.stat().st_size:
-            return ShardDone(job.path, mark["sha256"], mark["bytes"])
-    except (OSError, ValueError, KeyError):
-        pass
-    return None
-
-
-def _marked_there(job: ShardJob) -> ShardDone | None:
-    """The same in a bucket: an object with the tag that it was put with has the bytes of then."""
-    try:
-        mark = json.loads(storage.read(job.path + _DONE))
-        put = storage.Stat(mark["bytes"], mark["tag"])
-        if mark["samples"] == _names(job) and storage.stat(job.path) == put:
-            return ShardDone(job.path, mark["sha256"], mark["bytes"])
-    except (FileNotFoundError, ValueError, KeyError):
-        pass
-    return None
-
-
-def _finished(job: ShardJob) -> ShardDone | None:
-    """The shard, where an earlier run has finished just this one; its bytes are read again."""
-    shard = _marked(job)
-    if storage.is_remote(job.path):
-        return shard
-    return shard if shard and records.digest(pathlib.Path(job.path))[0] == shard.sha256 else None
-
-
-def _names(job: ShardJob) -> str:
-    """Differs when the shard's list, or what is made of it, does."""
-    made_with = json.dumps(images.encoders(), sort_keys=True)
-    parts = [made_with, job.recipe.table.signature(), job.recipe.file_format]
-    whole = hashlib.sha256("\n".join(parts).encode())
-    for digests in (job.samples.contents, job.samples.raw):
-        whole.update(np.ascontiguousarray(digests).data)
-    return whole.hexdigest()
 
 
 def _read(
