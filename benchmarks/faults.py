@@ -1,7 +1,7 @@
 """What is left when a build goes wrong? Breaks builds in every way we know, at random moments.
 
     python benchmarks/faults.py             # half an hour on 2 cores
-    python benchmarks/faults.py --quick     # a minute, without Beam's processes
+    python benchmarks/faults.py --quick     # two minutes, without Beam's processes
     python benchmarks/faults.py --only=disk
 
 A line tells of each fault how many builds met it, what became of them, and what the next build did,
@@ -21,22 +21,19 @@ import pathlib
 import random
 import re
 import shutil
-import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 
 from absl import app, flags
 
 import faulty
 import faulty_builds as builds
+import faulty_ways as ways
 from faulty import Place
-from seg_datasets.aerial import sample
-from seg_datasets.core import ledger
 
 _QUICK = flags.DEFINE_bool("quick", False, "One try of each fault, none with Beam's processes.")
-_TRIES = flags.DEFINE_integer("tries", 6, "Of each fault but kills.")
+_TRIES = flags.DEFINE_integer("tries", 4, "Of each fault but kills.")
 _KILLS = flags.DEFINE_integer("kills", 50, "Of the driver by SIGKILL, one of six under Beam.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the moments.")
 _ONLY = flags.DEFINE_string("only", "", "Faults in whose name this regular expression is found.")
@@ -51,13 +48,14 @@ _HEAD = (
 class Row:
     """What came of one fault."""
 
-    fault: builds.Fault
+    fault: ways.Fault
     came: Counter[str] = dataclasses.field(default_factory=Counter)
     next: Counter[str] = dataclasses.field(default_factory=Counter)
     done: int = 0
     kept: int = 0
     left: int = 0
     wrong: list[str] = dataclasses.field(default_factory=list)
+    failed: int = 0
     said: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -70,70 +68,6 @@ class Row:
         return "\n".join([line, *(f"  WRONG: {one}" for one in self.wrong)])
 
 
-def prepared(folder: pathlib.Path, *, quick: bool, beam: bool) -> builds.Room:
-    """Draws raw data, and builds it undisturbed."""
-    raw, town = folder / "raw", folder / "town"
-    sample.draw(raw, scenes=30 if quick else 60, size=48, seed=3)
-    builds.draw_town(town)
-    target = sorted((raw / "masks").iterdir())[7]
-    data = target.read_bytes()
-    target.write_bytes(faulty.longer(data, len(data) + 200))  # room for other pixels
-    room = builds.Room(raw, town, shards=2 if quick else 4, known=[])
-    changed = {}
-    for name, pristine in (("raw", raw), ("town", town)):
-        changed[name] = folder / f"{name}-changed"
-        shutil.copytree(pristine, changed[name])
-        file, new = builds.changed_file(pristine)
-        (changed[name] / file).write_bytes(new)
-    time.sleep(2.1)  # facts of younger files are not kept
-
-    def built(of: pathlib.Path = raw, **options: object) -> Place:
-        place = Place(pathlib.Path(tempfile.mkdtemp(dir=folder)), of)
-        with contextlib.ExitStack() as stack:
-            end = builds.Try(place, room, random.Random(0), stack).run(**options)
-        if end.status:
-            sys.exit(f"an undisturbed build ended with {end}; see {place.root}/log")
-        for path in place.data.rglob(ledger.ENTRY):
-            room.known.append(ledger.load_entry(path.parent).to_json())
-        return place
-
-    built(changed["raw"])
-    built(file_format="array_record")
-    built(town, cls=builds.Town, num_shards=1)
-    built(changed["town"], cls=builds.Town, num_shards=1)
-    for config in ("near", "far"):
-        built(cls=builds.Roofs, config=config)
-    walls = []
-    for _ in range(3):
-        start = time.monotonic()
-        place = built()
-        walls.append(time.monotonic() - start)
-    start = time.monotonic()
-    if beam:
-        built(beam_options=builds.on_beam())
-    files = [path.stat() for path in place.data.rglob("*")]
-    counted = Place(folder / "counted", raw)
-
-    def count() -> None:
-        numbers = [0, 0]
-        faulty.on_each_change(lambda n: numbers.__setitem__(0, n))
-        faulty.on_each_raw_file(counted, lambda n: numbers.__setitem__(1, n))
-        faulty.build(counted, builds.Aerial, num_shards=room.shards)
-        faulty.told(counted, numbers)
-
-    faulty.ended(counted, faulty.fork(counted, count))
-    changes, raw_files = faulty.heard(counted)
-    return dataclasses.replace(
-        room,
-        wall=statistics.median(walls),
-        beam_wall=time.monotonic() - start,
-        changes=changes,
-        raw_files=raw_files,
-        pages=sum(-(-stat.st_size // 4096) for stat in files),
-        inodes=len(files),
-    )
-
-
 def tried(row: Row, one: builds.Try) -> None:
     """Breaks a build, and lets the next one go on."""
     ends = row.fault.act(one)
@@ -143,7 +77,7 @@ def tried(row: Row, one: builds.Try) -> None:
         row.said.setdefault(end.kind, end.said.replace(str(place.root), "TRY"))
     unclear = {end.kind for end in ends} - {"whole", *row.fault.fine}
     row.wrong += [f"{place.root.name}: {kind} is no clear end" for kind in sorted(unclear)]
-    whole(row, one, at_least=0)
+    row.wrong += whole(one)[1]
     done = faulty.finished(place)
     for mend in one.mend:
         mend()
@@ -151,7 +85,8 @@ def tried(row: Row, one: builds.Try) -> None:
     row.next[after.kind] += 1
     if after.status:
         row.wrong.append(f"{place.root.name}: the next run ended with {after.said}")
-    whole(row, one, at_least=1)
+    count, problems = whole(one)
+    row.wrong += problems or [f"{place.root.name}: nothing to load"] * (not count)
     if not one.new_plan:
         kept = len(done & faulty.used(place))
         row.done, row.kept = row.done + len(done), row.kept + kept
@@ -164,18 +99,16 @@ def tried(row: Row, one: builds.Try) -> None:
     row.wrong += [f"{place.root.name}: left behind: {name}" for name in left]
 
 
-def whole(row: Row, one: builds.Try, *, at_least: int) -> None:
-    """Holds all that can be loaded against the undisturbed builds."""
+def whole(one: builds.Try) -> tuple[int, list[str]]:
+    """How many versions can be loaded, and what of them is not whole."""
     place = one.place
+    if not any(place.data.rglob("dataset_info.json")):
+        return 0, []
     look = faulty.fork(place, lambda: faulty.told(place, faulty.loaded(place, one.room.known)))
-    end = faulty.ended(place, look)
-    if end.status:
-        row.wrong.append(f"{place.root.name}: could not be looked at: {end}")
-        return
+    if (end := faulty.ended(place, look)).status:
+        return 0, [f"{place.root.name}: could not be looked at: {end}"]
     count, problems = faulty.heard(place)
-    row.wrong += problems
-    if count < at_least:
-        row.wrong.append(f"{place.root.name}: there is nothing to load")
+    return count, problems
 
 
 def main(argv: list[str]) -> None:
@@ -184,7 +117,7 @@ def main(argv: list[str]) -> None:
     has = {"disks": faulty.own_disks(), "beam": not _QUICK.value}
     faults = [
         fault
-        for fault in builds.FAULTS
+        for fault in ways.FAULTS
         if re.search(_ONLY.value, fault.name) and all(has[need] for need in fault.needs.split())
     ]
     rows = []
@@ -192,7 +125,7 @@ def main(argv: list[str]) -> None:
         folder = pathlib.Path(name)
         folder.chmod(0o755)  # one of the builds is nobody's
         beam = any("beam" in fault.needs for fault in faults)
-        room = prepared(folder, quick=_QUICK.value, beam=beam)
+        room = builds.prepared(folder, beam=beam)
         print(
             f"an undisturbed build: {room.wall:.1f} s, {room.changes} changes of files, "
             f"{room.raw_files} readings of raw files, {4 * room.pages} kB; seed {_SEED.value}; "
@@ -209,8 +142,10 @@ def main(argv: list[str]) -> None:
                     stack.callback(shutil.rmtree, folder / slug)
                     moments = random.Random(f"{_SEED.value} {slug}")
                     tried(row, builds.Try(Place(folder / slug, room.raw), room, moments, stack))
-                    if _KEEP.value and len(row.wrong) > problems:
-                        shutil.copytree(folder / slug, pathlib.Path(_KEEP.value) / slug)
+                    if len(row.wrong) > problems:
+                        row.failed += 1
+                        if _KEEP.value:
+                            shutil.copytree(folder / slug, pathlib.Path(_KEEP.value) / slug)
             rows.append(row)
             print(row, flush=True)
     print("\nWhat the errors say:")
@@ -218,10 +153,11 @@ def main(argv: list[str]) -> None:
         for kind, said in row.said.items():
             if kind in faulty.CLEAR:
                 print(f"  {row.fault.name}: {said.strip().splitlines()[-1][:400]}")
-    wrong = sum(len(row.wrong) for row in rows)
-    tries = sum(row.next.total() for row in rows)
-    print(f"\n{tries} tries of {len(rows)} faults, {wrong} of them went wrong")
-    sys.exit(1 if wrong else 0)
+    failed, tries = (
+        sum(of) for of in zip(*((r.failed, r.next.total()) for r in rows), strict=True)
+    )
+    print(f"\n{tries} tries of {len(rows)} faults; {failed} of them went wrong")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -279,11 +279,10 @@ def loaded(place: Place, known: list[dict[str, Any]]) -> tuple[int, list[str]]:
     for info in sorted(place.data.rglob("dataset_info.json")):
         version = info.parent
         try:
-            tfds.builder_from_directory(version)
+            name = tfds.builder_from_directory(version).name
         except Exception:  # whatever it is: it does not load
             continue
         count += 1
-        name = version.relative_to(place.data).parts[0]
         found = verification.verify(version, place.ledger / f"{name}.json")
         wrong += [f"{version}: {problem}" for problem in found.problems]
         if found.sound and ledger.load_entry(version).to_json() not in known:
