@@ -88,7 +88,8 @@ def run(
     done |= {job.path: _marked(job) for job in todo}
     if lost := [path for path, shard in done.items() if shard is None]:
         raise RuntimeError(
-            f"workers reported success, but {lost[0]} is not there; do they share this file system?"
+            f"workers reported success, but {lost[0]} is not there as this process would make it; do "
+            "they share this file system, and have the same versions of seg_datasets and Pillow?"
         )
     return [shard for shard in done.values() if shard is not None]
 
