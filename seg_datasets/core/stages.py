@@ -145,8 +145,9 @@ class Stages:
             result.wait_until_finish()
         if lost := [path for path in paths if not made(path)]:
             raise LostError(
-                f"workers reported success, but {lost[0]} is not there; do they share this file "
-                "system?"
+                f"workers reported success, but {lost[0]} is not there as this process would make "
+                "it; do they share this file system, and have the same versions of seg_datasets and "
+                "Pillow?"
             )
         stage.where = type(pipeline.runner).__name__
         stage.files = len(paths)

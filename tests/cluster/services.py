@@ -19,6 +19,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import shutil
 import socket
 import sys
 import time
@@ -102,6 +103,8 @@ def main() -> None:
     (folder / "log4j.properties").write_text(_LOGGING)
     processes = Processes(folder / "logs")
     with contextlib.ExitStack() as stack:
+        # Who started this does so as well, unless it was killed.
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
             hosts = stack.enter_context(network(folder, namespaces=settings.namespaces))
             stack.callback(processes.kill_all)
