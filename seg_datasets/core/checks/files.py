@@ -61,7 +61,7 @@ def _foreign(subject: Subject) -> Iterator[Row]:
 
 
 def _outside(subject: Subject) -> Iterator[Row]:
-    fix = "put the file itself into the raw folder"
+    fix = "put the file itself into the raw folder, under a plain name"
     yield from ((path, "leads out of the raw folder", fix) for path in subject.scan.outside)
 
 
