@@ -146,8 +146,8 @@ class Stages:
         if lost := [path for path in paths if not made(path)]:
             raise LostError(
                 f"workers reported success, but {lost[0]} is not there as this process would make "
-                "it; do they share this file system, and have the same versions of seg_datasets and "
-                "Pillow?"
+                "it; do they share this file system, and have the same versions of seg_datasets "
+                "and Pillow?"
             )
         stage.where = type(pipeline.runner).__name__
         stage.files = len(paths)
