@@ -157,7 +157,7 @@ def changed_file(raw: pathlib.Path) -> tuple[str, bytes]:
 def prepared(folder: pathlib.Path, *, beam: bool) -> Room:
     """Draws raw data, and builds it undisturbed."""
     raw, town = folder / "raw", folder / "town"
-    sample.draw(raw, scenes=40, size=48, seed=3)
+    sample.draw(raw, scenes=45, size=48, seed=3)
     draw_town(town)
     target = sorted((raw / "masks").iterdir())[7]
     data = target.read_bytes()
