@@ -43,7 +43,8 @@ _JAVA = [
     "-Xmx512m",
 ]
 
-# Started by hand, a task manager must be told every part of its memory.
+# Started by hand, a task manager must be told every part of its memory. A task manager that is
+# killed is noticed by its connection; the long timeouts are for machines with too much to do.
 _CONFIG = """\
 taskmanager.numberOfTaskSlots: 1
 taskmanager.cpu.cores: 1
@@ -59,7 +60,10 @@ taskmanager.memory.jvm-overhead.min: 192m
 taskmanager.memory.jvm-overhead.max: 192m
 jobmanager.memory.process.size: 1g
 heartbeat.interval: 2000
-heartbeat.timeout: 60000
+heartbeat.timeout: 120000
+pekko.ask.timeout: 120 s
+pekko.startup-timeout: 120 s
+pekko.tcp.timeout: 120 s
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 5
 restart-strategy.fixed-delay.delay: 1 s
