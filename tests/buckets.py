@@ -117,7 +117,7 @@ class Server:
             answer = f"<Error><Code>{code}</Code><Message>told to</Message></Error>".encode()
             told = [("Content-Type", "application/xml"), ("Content-Length", str(len(answer)))]
             start_response(f"{fault} {code}", told)
-            return [answer]
+            return [] if method == "HEAD" else [answer]
 
         return faulty
 

@@ -54,3 +54,21 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browsing.Brows
     """A headless Chromium."""
     with browsing.opened(tmp_path_factory.mktemp("profile")) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Of buckets, for all tests of a module."""
+    import buckets  # moto, which few tests need
+
+    with buckets.served() as one:
+        yield one
+
+
+@pytest.fixture
+def bucket(server, monkeypatch):
+    """An empty bucket `lake`, which the environment leads to."""
+    import buckets
+
+    with buckets.made(server, "lake", monkeypatch):
+        yield server

@@ -55,12 +55,12 @@ class InBucket:
     def as_dataset(self, split: Any = None, **kwargs: Any) -> Any:
         """See TFDS; of a version in a bucket, the records of these splits are brought here."""
         self._bring(split)
-        return super().as_dataset(split, **kwargs)  # type: ignore[misc]
+        return super().as_dataset(split=split, **kwargs)  # type: ignore[misc]
 
     def as_data_source(self, split: Any = None, **kwargs: Any) -> Any:
         """See TFDS; of a version in a bucket, the records of these splits are brought here."""
         self._bring(split)
-        return super().as_data_source(split, **kwargs)  # type: ignore[misc]
+        return super().as_data_source(split=split, **kwargs)  # type: ignore[misc]
 
     def is_prepared(self) -> bool:
         """Whether the version is there, whole."""

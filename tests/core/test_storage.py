@@ -22,19 +22,6 @@ RAW = "s3://lake/raw"
 
 
 @pytest.fixture(scope="module")
-def server():
-    with buckets.served() as one:
-        yield one
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    """An empty bucket `lake`, which the environment leads to."""
-    with buckets.made(server, "lake", monkeypatch):
-        yield server
-
-
-@pytest.fixture(scope="module")
 def here(drawn, tmp_path_factory):
     """The version of the drawing, built from this machine's disk on to it."""
     folder = tmp_path_factory.mktemp("here")
