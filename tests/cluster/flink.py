@@ -148,6 +148,8 @@ class Cluster:
         if self.namespaces:
             enter += ["nsenter", f"--target={self._first_process()}", "--net"]
             enter += [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+            # What the command starts in its turn dies with it, too.
+            enter += ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
         return [*enter, *map(os.fspath, words)]
 
     def environment(self) -> dict[str, str]:

@@ -77,11 +77,14 @@ class Processes:
         return words in self._log(name).read_text(errors="replace")
 
     def refuse_dead(self) -> None:
-        """Raises StartError with the end of the log of a process that has ended."""
+        """Raises StartError with what a process has said that has ended, from its first error."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                tail = "\n".join(self._log(name).read_text(errors="replace").splitlines()[-40:])
-                raise StartError(f"{name} ended with status {process.returncode}:\n{tail}")
+                lines = self._log(name).read_text(errors="replace").splitlines()
+                errors = [i for i, line in enumerate(lines) if "ERROR" in line or "Error" in line]
+                first = errors[0] if errors else max(0, len(lines) - 15)
+                told = "\n".join(lines[first : first + 40])
+                raise StartError(f"{name} ended with status {process.returncode}:\n{told}")
 
     def _log(self, name: str) -> pathlib.Path:
         return self._logs / f"{name}.log"

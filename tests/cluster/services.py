@@ -62,7 +62,6 @@ jobmanager.memory.process.size: 1g
 heartbeat.interval: 2000
 heartbeat.timeout: 120000
 pekko.ask.timeout: 120 s
-pekko.startup-timeout: 120 s
 pekko.tcp.timeout: 120 s
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 5
